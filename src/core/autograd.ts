@@ -1,0 +1,164 @@
+/**
+ * Reverse-mode differentiation. Every op that can be differentiated leaves a node on its output: its inputs and a function
+ * from the output's gradient to theirs. `backward` visits the nodes from the newest to the oldest.
+ */
+import { LoupeError } from "../error.ts";
+import { accumulate } from "./ops/accumulate.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** From the gradient of the output to the gradients of the inputs; `undefined` where none is needed. */
+export type Backward = (dy: Tensor) => readonly (Tensor | undefined)[];
+
+/** How a tensor was computed. */
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly backward: Backward;
+}
+
+let recording = true;
+
+/** Runs `fn` without recording how results were computed. */
+export function noGrad<T>(fn: () => T): T {
+  const before = recording;
+  recording = false;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+export function isGradEnabled(): boolean {
+  return recording;
+}
+
+/** True when a gradient can flow to this tensor: what a backward asks before it computes one. */
+export function carriesGrad(tensor: Tensor): boolean {
+  return tensor.requiresGrad || tensor.node !== undefined;
+}
+
+/** Notes how `output` came from `inputs`. An op calls it last and returns its result. */
+export function track(
+  op: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  backward: Backward,
+): Tensor {
+  if (recording && inputs.some(carriesGrad)) output.node = { op, inputs, backward };
+  return output;
+}
+
+/**
+ * An op with a gradient of your own.
+ * @example const y = customGrad("double", [x], () => mul(x, 2), (dy) => [mul(dy, 2)]);
+ */
+export function customGrad(
+  op: string,
+  inputs: readonly Tensor[],
+  forward: () => Tensor,
+  backward: Backward,
+): Tensor {
+  const output = noGrad(forward);
+  const own = inputs.includes(output) ? output.view() : output;
+  return track(op, own, inputs, backward);
+}
+
+/**
+ * Adds d(output)/d(leaf) to `leaf.grad` for every leaf that requires a gradient.
+ * @param output one element, unless `gradient` (of the same shape) is given
+ */
+export function backward(output: Tensor, gradient?: Tensor): void {
+  propagate(output, gradient, (tensor, dy) => {
+    if (!tensor.requiresGrad || tensor.node) return;
+    tensor.device.scopes.run(() => {
+      const sum = tensor.grad ? accumulate(tensor.grad, dy) : dy.view();
+      tensor.grad?.dispose();
+      tensor.grad = sum.keep();
+    });
+  });
+}
+
+/** Gradients of `output` with respect to any tensors of its graph, without touching `.grad`. Unreached ones are `undefined`. */
+export function grad(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  gradient?: Tensor,
+): (Tensor | undefined)[] {
+  const found = new Map<Tensor, Tensor>();
+  propagate(output, gradient, (tensor, dy) => {
+    if (inputs.includes(tensor)) found.set(tensor, dy.view());
+  });
+  return inputs.map((tensor) => found.get(tensor));
+}
+
+function propagate(
+  output: Tensor,
+  gradient: Tensor | undefined,
+  visit: (tensor: Tensor, dy: Tensor) => void,
+): void {
+  checkRoot(output, gradient);
+  noGrad(() => {
+    const pending = new Map<Tensor, Tensor>();
+    pending.set(output, gradient?.view() ?? output.device.ones(output.shape));
+    for (const tensor of order(output)) {
+      const dy = pending.get(tensor);
+      if (!dy) continue;
+      pending.delete(tensor);
+      visit(tensor, dy);
+      if (tensor.node) step(tensor.node, dy, pending);
+      dy.dispose();
+    }
+  });
+}
+
+/** Runs one node's backward and adds its results to what is pending. */
+function step(node: Node, dy: Tensor, pending: Map<Tensor, Tensor>): void {
+  const { device } = dy;
+  const grads = device.scopes.run(() => {
+    const raw = node.backward(dy);
+    const shared = (g: Tensor, i: number) =>
+      g === dy || node.inputs.includes(g) || raw.indexOf(g) < i;
+    return raw.map((g, i) => (g && shared(g, i) ? g.view() : g));
+  });
+  node.inputs.forEach((input, i) => {
+    const g = grads[i];
+    if (!g) return;
+    checkGradient(node, input, g);
+    const sofar = pending.get(input);
+    const wanted = carriesGrad(input);
+    if (wanted) pending.set(input, sofar ? device.scopes.run(() => accumulate(sofar, g)) : g);
+    if (sofar || !wanted) g.dispose();
+    if (wanted) sofar?.dispose();
+  });
+}
+
+/** The tensors of the graph, newest first: every user of a tensor comes before it. */
+function order(output: Tensor): Tensor[] {
+  const seen = new Set<Tensor>([output]);
+  for (const tensor of seen) for (const input of tensor.node?.inputs ?? []) seen.add(input);
+  return [...seen].sort((a, b) => b.id - a.id);
+}
+
+function checkRoot(output: Tensor, gradient: Tensor | undefined): void {
+  const shape = `[${output.shape.join(", ")}]`;
+  if (!carriesGrad(output)) {
+    throw new LoupeError(
+      "shape",
+      `backward: nothing to differentiate, tensor ${shape} has no graph`,
+    );
+  }
+  if (!gradient && output.size !== 1) {
+    throw new LoupeError("shape", `backward: output ${shape} is not a scalar; pass its gradient`);
+  }
+  if (gradient && gradient.shape.join() !== output.shape.join()) {
+    const got = `[${gradient.shape.join(", ")}]`;
+    throw new LoupeError("shape", `backward: gradient ${got} does not match the output ${shape}`);
+  }
+}
+
+function checkGradient(node: Node, input: Tensor, g: Tensor): void {
+  if (g.shape.join() === input.shape.join()) return;
+  const text = `gradient [${g.shape.join(", ")}] for an input [${input.shape.join(", ")}]`;
+  throw new LoupeError("shape", `${node.op}: its backward returned a ${text}`);
+}

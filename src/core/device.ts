@@ -1,0 +1,266 @@
+/**
+ * Opens a GPU, the same way in Node and in a browser, and owns what lives on it: memory, the queue of work, the scopes.
+ */
+import { noAdapterHelp, platformGpu } from "#gpu";
+import { LoupeError } from "../error.ts";
+import { bytesOf, type DType, fillKernel, sizeOf } from "../kernels/index.ts";
+import { toF16 } from "./f16.ts";
+import { formatBytes, Memory } from "./memory.ts";
+import { Queue } from "./queue.ts";
+import { readBuffer } from "./read.ts";
+import { type Leak, Scopes } from "./scope.ts";
+import { type HostArray, type Shape, Tensor } from "./tensor.ts";
+
+export interface DeviceOptions {
+  /** Part of an adapter's name (Node only); without it the fastest hardware adapter. */
+  readonly adapter?: string;
+  /** Most bytes of GPU memory to use; without it what the GPU gives. */
+  readonly memoryLimit?: number;
+  /** Told once about anything the user should know, such as a software adapter. Default: `console.warn`. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What is known about the adapter. */
+export interface AdapterInfo {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly driver: string;
+  /** True when the "GPU" is a program on the CPU. */
+  readonly software: boolean;
+}
+
+/** Features used when the adapter has them. */
+const wantedFeatures: readonly GPUFeatureName[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+  "chromium-experimental-subgroup-matrix" as GPUFeatureName,
+  "subgroup-size-control" as GPUFeatureName,
+];
+/** Limits raised to what the adapter has. */
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+/**
+ * Opens the fastest adapter (or the named one) with its real limits.
+ * @throws LoupeError `device` when there is no adapter
+ * @example const device = await openDevice();
+ */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const gpu = platformGpu(options.adapter);
+  const adapter = await requestAdapter(gpu, options.adapter);
+  const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
+  const requiredLimits = Object.fromEntries(wantedLimits.map((l) => [l, adapter.limits[l]]));
+  const native = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+  const info = adapterInfo(adapter);
+  const device = new Device(gpu, native, info, options.memoryLimit);
+  if (info.software) {
+    const warn = options.onWarning ?? console.warn;
+    warn(`${info.name} is a software adapter: correct, but 10 to 1000 times slower than a GPU`);
+  }
+  return device;
+}
+
+async function requestAdapter(gpu: GPU, name: string | undefined): Promise<GPUAdapter> {
+  let reason = "";
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter) return adapter;
+  } catch (error) {
+    reason = ` (${error instanceof Error ? error.message.trim() : String(error)})`;
+  }
+  const which = name ? `no adapter is named like "${name}"` : "no GPU adapter found";
+  throw new LoupeError("device", `openDevice: ${which}${reason}; ${noAdapterHelp}`);
+}
+
+function adapterInfo({ info }: GPUAdapter): AdapterInfo {
+  const name = info.device || info.description || `${info.vendor} ${info.architecture}`;
+  const text = `${name} ${info.description} ${info.architecture}`;
+  const known = /llvmpipe|lavapipe|swiftshader|basic render|software/i.test(text);
+  return {
+    name: /^0x|^$/.test(info.device) && info.description ? info.description : name,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    driver: info.description,
+    software: known || info.isFallbackAdapter === true,
+  };
+}
+
+/** An open GPU. Everything on it is freed by `close`. */
+export class Device {
+  readonly adapter: AdapterInfo;
+  readonly memory: Memory;
+  readonly queue: Queue;
+  readonly scopes: Scopes = new Scopes();
+  /** The native device, for tools that measure. */
+  readonly native: GPUDevice;
+  /** Dawn's instance; keeps it from being collected while the device lives. */
+  readonly instance: GPU;
+  #closed = false;
+
+  /** Use `openDevice`. */
+  constructor(instance: GPU, native: GPUDevice, adapter: AdapterInfo, memoryLimit?: number) {
+    this.instance = instance;
+    this.native = native;
+    this.adapter = adapter;
+    this.queue = new Queue(native);
+    this.memory = new Memory(native, {
+      limit: memoryLimit ?? Number.POSITIVE_INFINITY,
+      onError: (error) => this.queue.fail(error),
+      beforeDestroy: () => {
+        this.queue.flush();
+        this.queue.forgetBuffers();
+      },
+    });
+    native.lost.then((lost) => {
+      const what = this.#closed ? "the device is closed" : `the GPU was lost: ${lost.message}`;
+      const next = this.#closed ? "open a new one" : "resume from the last checkpoint";
+      this.queue.fail(new LoupeError("device", `device: ${what}; ${next}`));
+    });
+  }
+
+  get features(): ReadonlySet<string> {
+    return this.native.features as ReadonlySet<string>;
+  }
+
+  get limits(): GPUSupportedLimits {
+    return this.native.limits;
+  }
+
+  /**
+   * A tensor from host data, row-major, images `[N, H, W, C]`.
+   * @param dtype default: f32 for numbers and Float32Array, i32 and u32 for their arrays
+   */
+  tensor(data: HostArray | readonly number[], shape: Shape, dtype: DType = dtypeOf(data)): Tensor {
+    if (data.length !== sizeOf(shape)) {
+      const text = `${data.length} numbers for shape [${shape.join(", ")}] of ${sizeOf(shape)}`;
+      throw new LoupeError("shape", `tensor: got ${text}`);
+    }
+    const tensor = this.empty(shape, dtype);
+    if (data.length) this.write(tensor, data);
+    return tensor;
+  }
+
+  /** Overwrites a tensor's elements in place. */
+  write(tensor: Tensor, data: HostArray | readonly number[]): void {
+    if (data.length !== tensor.size) {
+      throw new LoupeError("shape", `write: ${data.length} numbers into ${tensor}`);
+    }
+    this.queue.write(tensor.storage.buffer, tensor.offset, hostBytes(data, tensor.dtype));
+  }
+
+  /** Memory of a shape, with whatever was in it. */
+  empty(shape: Shape, dtype: DType = "f32"): Tensor {
+    this.queue.check();
+    if (!shape.every((n) => Number.isInteger(n) && n >= 0)) {
+      throw new LoupeError(
+        "shape",
+        `empty: shape [${shape.join(", ")}] is not made of whole numbers`,
+      );
+    }
+    if (dtype === "f16" && !this.features.has("shader-f16")) {
+      throw new LoupeError("device", `empty: ${this.adapter.name} has no f16 (shader-f16)`);
+    }
+    const bytes = sizeOf(shape) * bytesOf[dtype];
+    const storage = this.memory.allocate(bytes, `tensor ${dtype} [${shape.join(", ")}]`);
+    return new Tensor(this, storage, shape, dtype);
+  }
+
+  full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
+    const tensor = this.empty(shape, dtype);
+    this.fill(tensor, value);
+    return tensor;
+  }
+
+  zeros(shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.full(shape, 0, dtype);
+  }
+
+  ones(shape: Shape, dtype: DType = "f32"): Tensor {
+    return this.full(shape, 1, dtype);
+  }
+
+  /** Sets every element in place. */
+  fill(tensor: Tensor, value: number): void {
+    if (tensor.size === 0) return;
+    const spec = fillKernel(tensor.size, tensor.dtype, value);
+    const range = { offset: tensor.offset, size: bindingSize(tensor) };
+    this.queue.push(spec, [tensor.storage], [range], [tensor.shape]);
+  }
+
+  /**
+   * Runs `fn` and frees every tensor it made, except those it returns (alone, in arrays, maps or objects).
+   * @example const y = device.scope(() => relu(conv2d(x, w)));
+   */
+  scope<T>(fn: () => T): T {
+    return this.scopes.run(fn);
+  }
+
+  /**
+   * Runs `fn` in a scope and reads the tensors it returns: what a training loop calls once a step.
+   * @example const [loss] = await device.read(() => [step(images)]);
+   */
+  async read(fn: () => readonly Tensor[]): Promise<HostArray[]> {
+    const tensors = this.scope(fn);
+    try {
+      return await Promise.all(tensors.map((t) => t.data()));
+    } finally {
+      for (const tensor of tensors) tensor.dispose();
+    }
+  }
+
+  async readBytes(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.queue.check();
+    if (bytes === 0) return new ArrayBuffer(0);
+    return readBuffer(this.native, this.queue, { buffer, offset, bytes });
+  }
+
+  /** Waits until all queued work is done; rejects when any of it was refused. */
+  async settle(): Promise<void> {
+    await this.queue.settle();
+  }
+
+  /** Tensors nobody owns, with the line that made each. */
+  leaks(): Leak[] {
+    return this.scopes.leaks();
+  }
+
+  /** Frees everything and lets the process end. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.native.destroy();
+  }
+
+  toString(): string {
+    const { liveBytes, pooledBytes } = this.memory.stats();
+    return `${this.adapter.name} (${formatBytes(liveBytes)} live, ${formatBytes(pooledBytes)} pooled)`;
+  }
+}
+
+/** Bytes to bind for a tensor: whole words. */
+export function bindingSize(tensor: Tensor): number {
+  return Math.max(4, Math.ceil(tensor.bytes / 4) * 4);
+}
+
+function dtypeOf(data: HostArray | readonly number[]): DType {
+  if (data instanceof Int32Array) return "i32";
+  return data instanceof Uint32Array ? "u32" : "f32";
+}
+
+function hostBytes(data: HostArray | readonly number[], dtype: DType): Uint8Array<ArrayBuffer> {
+  const typed = {
+    f32: () => (data instanceof Float32Array ? data : Float32Array.from(data)),
+    i32: () => (data instanceof Int32Array ? data : Int32Array.from(data)),
+    u32: () => (data instanceof Uint32Array ? data : Uint32Array.from(data)),
+    f16: () => toF16(data),
+  }[dtype]();
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}

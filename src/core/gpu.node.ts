@@ -1,0 +1,31 @@
+/**
+ * WebGPU in Node: Dawn through the `webgpu` package. The instance must stay referenced as long as a device lives: Dawn
+ * crashes when it is collected first. It never goes onto `globalThis.navigator` (dawn-gpu/node-webgpu issue 18).
+ */
+import { create, globals } from "webgpu";
+
+/** The flags NVIDIA needs for f16 and matrix units; harmless elsewhere. Timestamps in full resolution. */
+const flags = [
+  "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
+  "disable-dawn-features=timestamp_quantization",
+];
+const instances = new Map<string, GPU>();
+
+/** The platform's GPU entry point. `adapter` picks one by (part of) its name; Dawn does the matching. */
+export function platformGpu(adapter?: string): GPU {
+  const key = adapter ?? "";
+  let gpu = instances.get(key);
+  if (!gpu) {
+    Object.assign(globalThis, globals);
+    process.env.XDG_RUNTIME_DIR ??= process.env.TMPDIR ?? "/tmp"; // Mesa asks for it
+    gpu = create(adapter ? [...flags, `adapter=${adapter}`] : flags) as unknown as GPU;
+    instances.set(key, gpu);
+  }
+  return gpu;
+}
+
+/** What to do when there is no adapter. */
+export const noAdapterHelp =
+  process.platform === "linux"
+    ? "run `node scripts/setup.mjs`, which installs a software adapter, or install your GPU's Vulkan driver"
+    : "install your GPU's driver";

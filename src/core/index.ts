@@ -1,0 +1,10 @@
+/** The engine's API: a device, tensors, ops with their gradients. */
+export { LoupeError } from "../error.ts";
+export { backward, customGrad, grad, isGradEnabled, noGrad, track } from "./autograd.ts";
+export { type AdapterInfo, Device, type DeviceOptions, openDevice } from "./device.ts";
+export { fromF16, toF16 } from "./f16.ts";
+export { launch } from "./launch.ts";
+export { formatBytes, type MemoryStats } from "./memory.ts";
+export * from "./ops/index.ts";
+export { formatLeaks, type Leak } from "./scope.ts";
+export { type HostArray, type Shape, Tensor } from "./tensor.ts";

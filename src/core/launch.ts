@@ -1,0 +1,57 @@
+/** From tensors to a queued launch: the one place where an op meets the queue. */
+import { LoupeError } from "../error.ts";
+import type { KernelSpec } from "../kernels/index.ts";
+import { bindingSize } from "./device.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Queues one kernel. Inputs and outputs in the order of the spec's buffers; outputs may not be inputs too. */
+export function launch(
+  spec: KernelSpec,
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+): void {
+  const tensors = [...inputs, ...outputs];
+  const device = deviceOf(spec.name, tensors);
+  if (tensors.length !== spec.access.length) {
+    const text = `${spec.access.length} buffers, got ${tensors.length} tensors`;
+    throw new LoupeError("shape", `${spec.name}: kernel has ${text}`);
+  }
+  const storages = tensors.map((t) => t.storage);
+  for (const output of outputs) {
+    if (storages.filter((s) => s === output.storage).length > 1) {
+      throw new LoupeError("shape", `${spec.name}: an output shares memory with another argument`);
+    }
+  }
+  const ranges = tensors.map((t) => ({ offset: t.offset, size: bindingSize(t) }));
+  device.queue.push(
+    spec,
+    storages,
+    ranges,
+    tensors.map((t) => t.shape),
+  );
+}
+
+/** The device of the arguments; they must agree. */
+export function deviceOf(op: string, tensors: readonly Tensor[]): Tensor["device"] {
+  const device = tensors[0]?.device;
+  if (!device) throw new LoupeError("shape", `${op}: needs at least one tensor`);
+  if (tensors.some((t) => t.device !== device)) {
+    throw new LoupeError("device", `${op}: its tensors are on different devices`);
+  }
+  return device;
+}
+
+/** Throws unless every tensor has the dtype. */
+export function requireDType(
+  op: string,
+  dtype: Tensor["dtype"],
+  ...tensors: readonly Tensor[]
+): void {
+  const wrong = tensors.find((t) => t.dtype !== dtype);
+  if (wrong) throw new LoupeError("shape", `${op}: needs ${dtype}, got ${wrong}`);
+}
+
+/** `[2, 3]`, for messages. */
+export function show(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}

@@ -1,0 +1,80 @@
+/** Sums, maxima and minima over any axes, outside the graph: axes are merged, the rest is left to one or two launches. */
+import { LoupeError } from "../../error.ts";
+import { type Fold, reduceChunks, reduceKernel, sizeOf } from "../../kernels/index.ts";
+import { launch, show } from "../launch.ts";
+import type { Tensor } from "../tensor.ts";
+import { permuteRaw } from "./permute.ts";
+
+export interface FoldOptions {
+  readonly name: string;
+  readonly fold: Fold;
+  /** Applied to each element `x` first. */
+  readonly map?: string;
+  /** Applied to each result `a` last; `p.scale` is at hand. */
+  readonly finish?: string;
+  readonly scale?: number;
+}
+
+/** Axes as sorted numbers from 0, `undefined` meaning all of them. */
+export function normalAxes(op: string, rank: number, axes?: number | readonly number[]): number[] {
+  const given = axes === undefined ? Array.from({ length: rank }, (_, i) => i) : [axes].flat();
+  const normal = given.map((a) => (a < 0 ? a + rank : a)).sort((a, b) => a - b);
+  const bad = normal.some(
+    (a, i) => !Number.isInteger(a) || a < 0 || a >= rank || a === normal[i - 1],
+  );
+  if (bad)
+    throw new LoupeError("shape", `${op}: axes ${show(given)} do not fit a tensor of rank ${rank}`);
+  return normal;
+}
+
+/** Folds the given axes away; they stay with size 1 when `keep` is set. */
+export function reduceAxes(
+  x: Tensor,
+  axes: readonly number[],
+  options: FoldOptions,
+  keep = false,
+): Tensor {
+  const kept = x.shape.map((n, i) => (axes.includes(i) ? 1 : n));
+  const shape = keep ? kept : x.shape.filter((_, i) => !axes.includes(i));
+  const n = sizeOf(axes.map((a) => x.shape[a] as number));
+  if (n === 0 && options.fold !== "sum") {
+    throw new LoupeError("shape", `${options.name}: no elements to fold in ${show(x.shape)}`);
+  }
+  if (sizeOf(shape) === 0) return x.device.empty(shape, x.dtype);
+  if (n === 0) return x.device.zeros(shape, x.dtype);
+  const first = axes[0] ?? 0;
+  const adjoining = axes.every((a, i) => a === first + i || sizeOf(x.shape.slice(first, a)) === n);
+  if (!adjoining) {
+    const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+    const moved = permuteRaw(x, [...rest, ...axes]);
+    return foldMiddle(moved, sizeOf(shape), n, 1, options).view(shape);
+  }
+  const outer = sizeOf(x.shape.slice(0, first));
+  return foldMiddle(x, outer, n, x.size / outer / n, options).view(shape);
+}
+
+/** `[outer, n, inner]` to `[outer, inner]`. */
+export function foldMiddle(
+  x: Tensor,
+  outer: number,
+  n: number,
+  inner: number,
+  options: FoldOptions,
+): Tensor {
+  const { name, fold, map = "x", finish = "a", scale = 1 } = options;
+  if (x.dtype === "f16") throw new LoupeError("shape", `${name}: needs f32, got ${x}; cast first`);
+  const dtype = x.dtype;
+  const chunks = reduceChunks(outer, n, inner);
+  const base = { name, fold, dtype, outer, inner, scale };
+  if (chunks === 1) {
+    const y = x.device.empty([outer, inner], dtype);
+    launch(reduceKernel({ ...base, n, chunks, map, finish }), [x], [y]);
+    return y;
+  }
+  const parts = x.device.empty([outer, chunks, inner], dtype);
+  launch(reduceKernel({ ...base, n, chunks, map }), [x], [parts]);
+  const y = x.device.empty([outer, inner], dtype);
+  launch(reduceKernel({ ...base, n: chunks, chunks: 1, finish }), [parts], [y]);
+  parts.dispose();
+  return y;
+}

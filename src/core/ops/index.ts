@@ -1,0 +1,8 @@
+/** All ops. */
+export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
+export { map, type Operand, type PointwiseRow } from "./map.ts";
+export { type MatmulFlags, matmul } from "./matmul.ts";
+export { permute } from "./permute.ts";
+export * from "./pointwise.ts";
+export { max, mean, min, norm, std, sum, variance } from "./reduce.ts";
+export { concat, expand, reshape, slice, stack } from "./shape.ts";

@@ -1,0 +1,105 @@
+/** Reductions over any axes with their gradients. `axes` left out means all; `keepDim` keeps them with size 1. */
+import { sizeOf } from "../../kernels/index.ts";
+import { track } from "../autograd.ts";
+import { requireDType } from "../launch.ts";
+import type { Tensor } from "../tensor.ts";
+import { type FoldOptions, normalAxes, reduceAxes } from "./fold.ts";
+import { map } from "./map.ts";
+import { div, mul, sqrt, square, sub } from "./pointwise.ts";
+
+type Axes = number | readonly number[];
+
+/** Σ x. */
+export function sum(x: Tensor, axes?: Axes, keepDim = false): Tensor {
+  return linear("sum", x, axes, keepDim, () => 1);
+}
+
+/** Σ x / n. */
+export function mean(x: Tensor, axes?: Axes, keepDim = false): Tensor {
+  requireDType("mean", "f32", x);
+  return linear("mean", x, axes, keepDim, (n) => 1 / n);
+}
+
+function linear(
+  name: string,
+  x: Tensor,
+  axes: Axes | undefined,
+  keepDim: boolean,
+  scaleOf: (n: number) => number,
+): Tensor {
+  const normal = normalAxes(name, x.shape.length, axes);
+  const scale = scaleOf(sizeOf(normal.map((a) => x.shape[a] as number)));
+  const options: FoldOptions = {
+    name,
+    fold: "sum",
+    ...(scale === 1 ? {} : { finish: "a * p.scale", scale }),
+  };
+  const y = reduceAxes(x, normal, options, keepDim);
+  const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
+  return track(name, y, [x], (dy) => [
+    map(`${name} gradient`, { f: `g * T(p.scale) + T(0) * x` }, { g: dy.view(kept), x }, { scale }),
+  ]);
+}
+
+/** The largest element. Equal maxima share the gradient, as PyTorch's amax. */
+export function max(x: Tensor, axes?: Axes, keepDim = false): Tensor {
+  return extreme("max", x, axes, keepDim);
+}
+
+/** The smallest element. Equal minima share the gradient. */
+export function min(x: Tensor, axes?: Axes, keepDim = false): Tensor {
+  return extreme("min", x, axes, keepDim);
+}
+
+function extreme(name: "max" | "min", x: Tensor, axes: Axes | undefined, keepDim: boolean): Tensor {
+  const normal = normalAxes(name, x.shape.length, axes);
+  const y = reduceAxes(x, normal, { name, fold: name }, keepDim);
+  const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
+  return track(name, y, [x], (dy) => {
+    const hit = map(`${name} ties`, { f: "select(T(0), T(1), x == y)" }, { x, y: y.view(kept) });
+    const count = reduceAxes(hit, normal, { name, fold: "sum" }, true);
+    return [mul(hit, div(dy.view(kept), count))];
+  });
+}
+
+/** The variance, divided by n − correction (1: unbiased). */
+export function variance(
+  x: Tensor,
+  axes?: Axes,
+  options: { correction?: number; keepDim?: boolean } = {},
+): Tensor {
+  const normal = normalAxes("variance", x.shape.length, axes);
+  const n = sizeOf(normal.map((a) => x.shape[a] as number));
+  const centred = sub(x, mean(x, normal, true));
+  return div(sum(square(centred), normal, options.keepDim ?? false), n - (options.correction ?? 1));
+}
+
+/** The standard deviation; see `variance`. */
+export function std(
+  x: Tensor,
+  axes?: Axes,
+  options: { correction?: number; keepDim?: boolean } = {},
+): Tensor {
+  return sqrt(variance(x, axes, options));
+}
+
+/** (Σ |x|^order)^(1/order) for order 1 or 2. The gradient at zero is zero. */
+export function norm(
+  x: Tensor,
+  axes?: Axes,
+  options: { order?: 1 | 2; keepDim?: boolean } = {},
+): Tensor {
+  const { order = 2, keepDim = false } = options;
+  requireDType("norm", "f32", x);
+  const normal = normalAxes("norm", x.shape.length, axes);
+  const fold: FoldOptions =
+    order === 1
+      ? { name: "norm", fold: "sum", map: "abs(x)" }
+      : { name: "norm", fold: "sum", map: "x * x", finish: "sqrt(a)" };
+  const y = reduceAxes(x, normal, fold, keepDim);
+  const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
+  const slope = order === 1 ? "g * sign(x)" : "select(g * x / y, T(0), y == T(0))";
+  return track("norm", y, [x], (dy) => [
+    map("norm gradient", { f: slope }, { g: dy.view(kept), x, y: y.view(kept) }),
+  ]);
+}

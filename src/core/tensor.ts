@@ -1,0 +1,134 @@
+/**
+ * A tensor: a shape over a piece of GPU memory, always contiguous, images as `[N, H, W, C]`. Ops are functions
+ * (`add(x, y)`, `conv2d(x, w)`); the methods here are about the tensor itself: reading it, owning it, its gradient.
+ */
+import { LoupeError } from "../error.ts";
+import { bytesOf, type DType, sizeOf } from "../kernels/index.ts";
+import type { Node } from "./autograd.ts";
+import type { Device } from "./device.ts";
+import { fromF16 } from "./f16.ts";
+import type { Storage } from "./memory.ts";
+
+export type Shape = readonly number[];
+/** Host data of a tensor: f16 is given as f32. */
+export type HostArray =
+  | Float32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>;
+
+let nextId = 1;
+
+export class Tensor {
+  readonly id: number = nextId++;
+  readonly device: Device;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** First byte inside the storage; a multiple of 256. */
+  readonly offset: number;
+  /** The accumulated gradient of a leaf, `null` before the first `backward`. */
+  grad: Tensor | null = null;
+  /** How this tensor was computed, when a gradient can flow through it. */
+  node: Node | undefined;
+  #storage: Storage | undefined;
+  #requiresGrad = false;
+
+  /** Use `device.tensor`, `device.zeros` or an op; `storage` already counts this tensor. */
+  constructor(device: Device, storage: Storage, shape: Shape, dtype: DType, offset = 0) {
+    this.device = device;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.#storage = storage;
+    device.scopes.adopt(this);
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Bytes of the elements. */
+  get bytes(): number {
+    return this.size * bytesOf[this.dtype];
+  }
+
+  get disposed(): boolean {
+    return this.#storage === undefined;
+  }
+
+  /** The GPU buffer behind it. Throws when the tensor was freed. */
+  get storage(): Storage {
+    if (this.#storage) return this.#storage;
+    const text = `tensor [${this.shape.join(", ")}] was freed`;
+    throw new LoupeError("memory", `${text}: return it from its scope or keep() it`);
+  }
+
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+
+  /** Marks a leaf as wanting a gradient, or freezes it. */
+  setRequiresGrad(on: boolean): this {
+    if (on && this.dtype !== "f32") {
+      throw new LoupeError(
+        "shape",
+        `setRequiresGrad: only f32 tensors have gradients, got ${this.dtype}`,
+      );
+    }
+    this.#requiresGrad = on;
+    return this;
+  }
+
+  /** The elements in row-major order. Waits for the GPU. */
+  async data(): Promise<HostArray> {
+    const { buffer } = this.storage;
+    const raw = await this.device.readBytes(buffer, this.offset, this.bytes);
+    if (this.dtype === "i32") return new Int32Array(raw);
+    if (this.dtype === "u32") return new Uint32Array(raw);
+    return this.dtype === "f16" ? fromF16(new Uint16Array(raw)) : new Float32Array(raw);
+  }
+
+  /** The only element of a tensor of one element. Waits for the GPU. */
+  async item(): Promise<number> {
+    if (this.size !== 1) {
+      throw new LoupeError("shape", `item: needs one element, got [${this.shape.join(", ")}]`);
+    }
+    return (await this.data())[0] as number;
+  }
+
+  /** The same memory under another shape (or none given: the same). Costs nothing; no gradient flows. */
+  view(shape: Shape = this.shape, offset = this.offset): Tensor {
+    this.storage.refs++;
+    return new Tensor(this.device, this.storage, shape, this.dtype, offset);
+  }
+
+  /** The same values outside the graph. */
+  detach(): Tensor {
+    return this.view();
+  }
+
+  /** Takes the tensor out of its scope: it lives until `dispose`. For parameters and state. */
+  keep(): this {
+    this.device.scopes.keep(this);
+    return this;
+  }
+
+  /** Frees the memory, unless another tensor views it. Twice does no harm. */
+  dispose(): void {
+    if (!this.#storage) return;
+    this.device.scopes.forget(this);
+    this.device.memory.release(this.#storage);
+    this.#storage = undefined;
+    this.node = undefined;
+    this.grad?.dispose();
+    this.grad = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Tensor ${this.dtype} [${this.shape.join(", ")}]`;
+  }
+}

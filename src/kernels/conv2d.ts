@@ -1,0 +1,279 @@
+/**
+ * Convolution and its two gradients, channels last: x `[n, h, w, c]`, weight `[kh, kw, c/groups, k]`, y `[n, oh, ow, k]`.
+ *
+ *   y[n,oy,ox,k]  = Σ_{i,j,c} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · w[i,j,c,k]
+ *   dx[n,y,x,c]   = Σ_{i,j,k} dy[n, (y + p − i·d)/s, (x + p − j·d)/s, k] · w[i,j,c,k]   where the division is whole
+ *   dw[i,j,c,k]   = Σ_{n,oy,ox} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · dy[n,oy,ox,k]
+ *
+ * All three are implicit matrix products with a 4 × 4 tile in the registers of each thread. Neighbouring threads take
+ * neighbouring pixels (or weight rows) and share the other operand.
+ */
+import { fold, type KernelSpec, kernel, type ParamType, unroll } from "./spec.ts";
+
+export interface ConvShape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly k: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly dilationH: number;
+  readonly dilationW: number;
+  readonly groups: number;
+}
+
+const lanes = 32;
+const tile = 4;
+
+function params(s: ConvShape, extra: Record<string, number>) {
+  const all = { ...s, cg: s.c / s.groups, kg: s.k / s.groups, ...extra };
+  const entries = Object.entries(all).map(([name, v]) => [name, ["u32" as ParamType, v]] as const);
+  return Object.fromEntries(entries) as Record<string, readonly [ParamType, number]>;
+}
+
+/** Channels of a result that one thread computes: four if they lie in one group, else one. */
+function columnsOf(channels: number, groups: number): number {
+  return groups === 1 || (channels / groups) % 4 === 0 ? 4 : 1;
+}
+
+/** The output. `bias` `[k]` is added when present. */
+export function conv2dKernel(s: ConvShape, bias: boolean): KernelSpec {
+  const columns = columnsOf(s.k, s.groups);
+  const wideX = (s.c / s.groups) % 4 === 0;
+  const wideW = columns === 4 && s.k % 4 === 0;
+  const value = columns === 4 ? "vec4<f32>" : "f32";
+  const pixelTiles = Math.ceil((s.n * s.oh * s.ow) / (lanes * tile));
+  const columnTiles = Math.ceil(s.k / columns);
+  return kernel({
+    name: "conv2d",
+    inputs: [
+      { name: "x_", type: wideX ? "vec4<f32>" : "f32" },
+      { name: "w_", type: wideW ? "vec4<f32>" : "f32" },
+      ...(bias ? [{ name: "b_", type: "f32" }] : []),
+    ],
+    outputs: [{ name: "y_", type: wideW ? "vec4<f32>" : "f32" }],
+    params: params(s, { pixelTiles, columnTiles }),
+    workgroup: [lanes],
+    grid: fold(pixelTiles * columnTiles),
+    body: `let column = (flat / p.pixelTiles) * ${columns}u;
+if (column >= p.k) { return; }
+let first = (flat % p.pixelTiles) * ${lanes * tile}u + lid.x;
+let pixels = p.n * p.oh * p.ow;
+let c0 = column / p.kg * p.cg;
+${unroll(
+  tile,
+  (t) => `let q${t} = first + ${t * lanes}u;
+let x${t} = i32(q${t} % p.ow * p.strideW) - i32(p.padLeft);
+let y${t} = i32(q${t} / p.ow % p.oh * p.strideH) - i32(p.padTop);
+let n${t} = q${t} / p.ow / p.oh * p.h;
+var a${t} = ${bias ? biasOf(columns, wideW) : `${value}()`};`,
+)}
+for (var i = 0u; i < p.kh; i++) {
+for (var j = 0u; j < p.kw; j++) {
+${unroll(
+  tile,
+  (t) => `  let v${t} = y${t} + i32(i * p.dilationH); let u${t} = x${t} + i32(j * p.dilationW);
+  let ok${t} = q${t} < pixels && v${t} >= 0 && u${t} >= 0 && v${t} < i32(p.h) && u${t} < i32(p.w);
+  let o${t} = select(0u, ((n${t} + u32(v${t})) * p.w + u32(u${t})) * p.c + c0, ok${t});`,
+)}
+  let wo = (i * p.kw + j) * p.cg;
+  for (var c = 0u; c < p.cg; c += ${wideX ? 4 : 1}u) {
+${unroll(tile, (t) => {
+  const at = wideX ? `x_[(o${t} + c) / 4u]` : `x_[o${t} + c]`;
+  return `    let e${t} = select(${wideX ? "vec4<f32>()" : "0.0"}, ${at}, ok${t});`;
+})}
+${unroll(wideX ? 4 : 1, (r) => {
+  const lane = wideX ? `[${r}]` : "";
+  return `    { let w = ${weightRow(`(wo + c + ${r}u)`, columns, wideW)};
+${unroll(tile, (t) => `      a${t} += e${t}${lane} * w;`)} }`;
+})}
+  }
+}}
+${unroll(tile, (t) => `if (q${t} < pixels) { ${storeRow(`q${t}`, `a${t}`, "p.k", columns, wideW)} }`)}`,
+  });
+}
+
+function biasOf(columns: number, wide: boolean): string {
+  if (columns === 1) return "b_[column]";
+  const at = (q: number) => (wide ? `b_[column + ${q}u]` : `b_[min(column + ${q}u, p.k - 1u)]`);
+  return `vec4<f32>(${[0, 1, 2, 3].map(at)})`;
+}
+
+/** w[row, column…] for one row of the `[kh·kw·cg, k]` weight. */
+function weightRow(row: string, columns: number, wide: boolean): string {
+  if (wide) return `w_[(${row} * p.k + column) / 4u]`;
+  if (columns === 1) return `w_[${row} * p.k + column]`;
+  return `vec4<f32>(${[0, 1, 2, 3].map((q) => `w_[${row} * p.k + min(column + ${q}u, p.k - 1u)]`)})`;
+}
+
+function storeRow(
+  row: string,
+  value: string,
+  width: string,
+  columns: number,
+  wide: boolean,
+): string {
+  if (wide) return `y_[(${row} * ${width} + column) / 4u] = ${value};`;
+  if (columns === 1) return `y_[${row} * ${width} + column] = ${value};`;
+  return unroll(4, (q) => {
+    return `if (column + ${q}u < ${width}) { y_[${row} * ${width} + column + ${q}u] = ${value}[${q}]; }`;
+  });
+}
+
+/**
+ * The gradient of the input. Pixels are grouped by their position inside a stride, so that all threads of a workgroup use
+ * the same taps and a stride of two costs no wasted products.
+ */
+export function conv2dInputGradKernel(s: ConvShape): KernelSpec {
+  const columns = columnsOf(s.c, s.groups);
+  const wideK = (s.k / s.groups) % 4 === 0;
+  const wideC = columns === 4 && s.c % 4 === 0;
+  const hp = Math.ceil(s.h / s.strideH);
+  const wp = Math.ceil(s.w / s.strideW);
+  const pixelTiles = Math.ceil((s.n * hp * wp) / (lanes * tile));
+  const columnTiles = Math.ceil(s.c / columns);
+  const phases = s.strideH * s.strideW;
+  const weight = (q: number) => {
+    const at = `wo + min(cc + ${q}u, p.cg - 1u) * p.k + k`;
+    return wideK ? `w_[(${at}) / 4u]` : `w_[${at}]`;
+  };
+  const each = columns === 4 ? [0, 1, 2, 3] : [0];
+  return kernel({
+    name: "conv2d input gradient",
+    inputs: [
+      { name: "d_", type: wideK ? "vec4<f32>" : "f32" },
+      { name: "w_", type: wideK ? "vec4<f32>" : "f32" },
+    ],
+    outputs: [{ name: "y_", type: wideC ? "vec4<f32>" : "f32" }],
+    params: params(s, { pixelTiles, columnTiles, hp, wp, phases }),
+    workgroup: [lanes],
+    grid: fold(pixelTiles * columnTiles * phases),
+    body: `let phase = flat / (p.pixelTiles * p.columnTiles);
+if (phase >= p.phases) { return; }
+let column = (flat / p.pixelTiles % p.columnTiles) * ${columns}u;
+let first = (flat % p.pixelTiles) * ${lanes * tile}u + lid.x;
+let group = column / p.cg;
+let cc = column - group * p.cg;
+let k0 = group * p.kg;
+let py = phase / p.strideW; let px = phase % p.strideW;
+${unroll(
+  tile,
+  (t) => `let q${t} = first + ${t * lanes}u;
+let x${t} = q${t} % p.wp * p.strideW + px; let y${t} = q${t} / p.wp % p.hp * p.strideH + py;
+let n${t} = q${t} / p.wp / p.hp; let in${t} = n${t} < p.n && x${t} < p.w && y${t} < p.h;
+var a${t} = ${columns === 4 ? "vec4<f32>()" : "0.0"};`,
+)}
+for (var i = 0u; i < p.kh; i++) {
+let ty = i32(py + p.padTop) - i32(i * p.dilationH);
+if (ty % i32(p.strideH) != 0) { continue; }
+for (var j = 0u; j < p.kw; j++) {
+let tx = i32(px + p.padLeft) - i32(j * p.dilationW);
+if (tx % i32(p.strideW) != 0) { continue; }
+${unroll(
+  tile,
+  (
+    t,
+  ) => `  let v${t} = (i32(y${t} - py) + ty) / i32(p.strideH); let u${t} = (i32(x${t} - px) + tx) / i32(p.strideW);
+  let ok${t} = in${t} && i32(y${t} - py) + ty >= 0 && i32(x${t} - px) + tx >= 0 && v${t} < i32(p.oh) && u${t} < i32(p.ow);
+  let o${t} = select(0u, ((n${t} * p.oh + u32(v${t})) * p.ow + u32(u${t})) * p.k + k0, ok${t});`,
+)}
+  let wo = (i * p.kw + j) * p.cg * p.k + k0;
+  for (var k = 0u; k < p.kg; k += ${wideK ? 4 : 1}u) {
+${unroll(each.length, (q) => `    let w${q} = ${weight(q)};`)}
+${unroll(tile, (t) => {
+  const load = wideK
+    ? `select(vec4<f32>(), d_[(o${t} + k) / 4u], ok${t})`
+    : `select(0.0, d_[o${t} + k], ok${t})`;
+  const terms = each.map((q) => (wideK ? `dot(e, w${q})` : `e * w${q}`));
+  const sum = columns === 4 ? `vec4<f32>(${terms})` : terms[0];
+  return `    { let e = ${load}; a${t} += ${sum}; }`;
+})}
+  }
+}}
+${unroll(tile, (t) => `if (in${t}) { let r = (n${t} * p.h + y${t}) * p.w + x${t}; ${storeRow("r", `a${t}`, "p.c", columns, wideC)} }`)}`,
+  });
+}
+
+/** Pieces of the pixels whose weight gradients are summed apart, then added in a fixed order. */
+export function weightGradChunks(s: ConvShape): number {
+  const rows = s.kh * s.kw * (s.c / s.groups);
+  const pixels = s.n * s.oh * s.ow;
+  const threads = Math.ceil(rows / 4) * Math.ceil(s.k / columnsOf(s.k, s.groups));
+  const wanted = Math.ceil(65_536 / threads);
+  const room = Math.floor((16 * 2 ** 20) / (rows * s.k)); // at most 64 MiB of partial sums
+  return Math.max(1, Math.min(wanted, Math.ceil(pixels / 32), room));
+}
+
+/** The gradient of the weight in `chunks` pieces: `[chunks, kh, kw, c/groups, k]`. */
+export function conv2dWeightGradKernel(s: ConvShape, chunks: number): KernelSpec {
+  const columns = columnsOf(s.k, s.groups);
+  const cg = s.c / s.groups;
+  const wideX = cg % 4 === 0;
+  const wideK = columns === 4 && s.k % 4 === 0;
+  const rows = s.kh * s.kw * cg;
+  const rowThreads = Math.ceil(rows / 4);
+  const group = rowThreads <= 8 ? 8 : rowThreads <= 16 ? 16 : lanes;
+  const rowTiles = Math.ceil(rowThreads / group);
+  const columnTiles = Math.ceil(s.k / columns);
+  const step = Math.ceil((s.n * s.oh * s.ow) / chunks);
+  const taps = wideX ? [0] : [0, 1, 2, 3];
+  const value = columns === 4 ? "vec4<f32>" : "f32";
+  return kernel({
+    name: "conv2d weight gradient",
+    inputs: [
+      { name: "x_", type: wideX ? "vec4<f32>" : "f32" },
+      { name: "d_", type: wideK ? "vec4<f32>" : "f32" },
+    ],
+    outputs: [{ name: "y_", type: wideK ? "vec4<f32>" : "f32" }],
+    params: params(s, { rowTiles, columnTiles, chunks, step, rows }),
+    workgroup: [group],
+    grid: fold(rowTiles * columnTiles * chunks),
+    body: `let chunk = flat / (p.rowTiles * p.columnTiles);
+if (chunk >= p.chunks) { return; }
+let column = (flat / p.rowTiles % p.columnTiles) * ${columns}u;
+let row = ((flat % p.rowTiles) * ${group}u + lid.x) * 4u;
+let c0 = column / p.kg * p.cg;
+${unroll(4, (r) => `var a${r} = ${value}();`)}
+${unroll(
+  taps.length,
+  (r) => `let r${r} = min(row + ${r}u, p.rows - 1u); let e${r}c = c0 + r${r} % p.cg;
+let i${r} = i32(r${r} / p.cg / p.kw * p.dilationH) - i32(p.padTop);
+let j${r} = i32(r${r} / p.cg % p.kw * p.dilationW) - i32(p.padLeft);`,
+)}
+let end = min((chunk + 1u) * p.step, p.n * p.oh * p.ow);
+var ox = chunk * p.step % p.ow;
+var oy = chunk * p.step / p.ow % p.oh;
+var n = chunk * p.step / p.ow / p.oh;
+for (var q = chunk * p.step; q < end; q++) {
+  let d = ${weightGradDelta(columns, wideK)};
+${unroll(
+  taps.length,
+  (r) => `  let v${r} = i32(oy * p.strideH) + i${r}; let u${r} = i32(ox * p.strideW) + j${r};
+  let ok${r} = v${r} >= 0 && u${r} >= 0 && v${r} < i32(p.h) && u${r} < i32(p.w);
+  let o${r} = select(0u, ((n * p.h + u32(v${r})) * p.w + u32(u${r})) * p.c + e${r}c, ok${r});`,
+)}
+${
+  wideX
+    ? `  let e = select(vec4<f32>(), x_[o0 / 4u], ok0);
+${unroll(4, (r) => `  a${r} += e[${r}] * d;`)}`
+    : unroll(4, (r) => `  a${r} += select(0.0, x_[o${r}], ok${r}) * d;`)
+}
+  ox++;
+  if (ox == p.ow) { ox = 0u; oy++; if (oy == p.oh) { oy = 0u; n++; } }
+}
+${unroll(4, (r) => `if (row + ${r}u < p.rows) { let o = chunk * p.rows + row + ${r}u; ${storeRow("o", `a${r}`, "p.k", columns, wideK)} }`)}`,
+  });
+}
+
+function weightGradDelta(columns: number, wide: boolean): string {
+  if (wide) return "d_[(q * p.k + column) / 4u]";
+  if (columns === 1) return "d_[q * p.k + column]";
+  return `vec4<f32>(${[0, 1, 2, 3].map((q) => `d_[q * p.k + min(column + ${q}u, p.k - 1u)]`)})`;
+}

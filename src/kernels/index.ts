@@ -1,0 +1,8 @@
+/** The kernels' API: specs as data. */
+export * from "./conv2d.ts";
+export * from "./matmul.ts";
+export * from "./permute.ts";
+export * from "./pointwise.ts";
+export * from "./reduce.ts";
+export * from "./spec.ts";
+export { wgsl } from "./wgsl.ts";
