@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type Conv2dOptions,
+  conv2d,
+  type Device,
+  openDevice,
+  type Tensor,
+} from "../../src/core/index.ts";
+import { testFamily } from "./run-fixtures.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice({ onWarning: () => {} });
+});
+afterAll(() => {
+  expect(device.memory.stats().liveBuffers).toBe(0);
+  device.close();
+});
+
+testFamily(() => device, "conv2d", {
+  conv2d: ([x, w, b], o) =>
+    conv2d(x as Tensor, w as Tensor, b as Tensor | undefined, o as Conv2dOptions),
+});
+
+test("wrong channels, groups, bias and kernels that do not fit are refused with the shapes", () => {
+  device.scope(() => {
+    const x = device.zeros([1, 5, 5, 3]);
+    const w = device.zeros([3, 3, 64, 128]);
+    expect(() => conv2d(x, w)).toThrow(
+      "conv2d: input has 3 channels but weight expects 64 (input [1, 5, 5, 3], weight [3, 3, 64, 128])",
+    );
+    const good = device.zeros([3, 3, 1, 4]);
+    expect(() => conv2d(x, good, undefined, { groups: 3 })).toThrow("do not divide into 3 groups");
+    const plain = device.zeros([3, 3, 3, 4]);
+    expect(() => conv2d(x, plain, device.zeros([3]))).toThrow("bias must be [4], got [3]");
+    expect(() => conv2d(x, plain, undefined, { dilation: 3 })).toThrow("kernel does not fit");
+    expect(() => conv2d(x, plain, undefined, { stride: 0 })).toThrow("strideH is 0");
+  });
+});

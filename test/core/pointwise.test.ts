@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import * as core from "../../src/core/index.ts";
+import { type Device, type Operand, openDevice, type Tensor } from "../../src/core/index.ts";
+import { type Apply, testFamily } from "./run-fixtures.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice({ onWarning: () => {} });
+});
+afterAll(() => {
+  expect(device.memory.stats().liveBuffers).toBe(0);
+  device.close();
+});
+
+const unary = [
+  "silu",
+  "neg",
+  "exp",
+  "log",
+  "sqrt",
+  "rsqrt",
+  "abs",
+  "sign",
+  "square",
+  "reciprocal",
+  "relu",
+  "sigmoid",
+  "gelu",
+  "tanh",
+  "sin",
+  "cos",
+  "erf",
+  "floor",
+  "round",
+] as const;
+const binary = [
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "pow",
+  "maximum",
+  "minimum",
+  "eq",
+  "ne",
+  "lt",
+  "le",
+  "gt",
+  "ge",
+] as const;
+
+const ops: Record<string, Apply> = {};
+for (const name of unary) ops[name] = ([x]) => core[name](x as Tensor);
+for (const name of binary) ops[name] = ([a, b]) => core[name](a as Operand, b as Operand);
+ops.leakyRelu = ([x], o) => core.leakyRelu(x as Tensor, o.negativeSlope as number);
+ops.softplus = ([x], o) => core.softplus(x as Tensor, o.beta as number, o.threshold as number);
+ops.clamp = ([x], o) =>
+  core.clamp(
+    x as Tensor,
+    (o.min as number | null) ?? undefined,
+    (o.max as number | null) ?? undefined,
+  );
+ops.where = ([c, a, b]) => core.where(c as Tensor, a as Operand, b as Operand);
+
+testFamily(() => device, "pointwise", ops);
+
+test("shapes that do not broadcast are refused with both shapes", () => {
+  device.scope(() => {
+    const [a, b] = [device.zeros([2, 3]), device.zeros([4])];
+    expect(() => core.add(a, b)).toThrow("add: shapes [2, 3] and [4] do not broadcast");
+  });
+});
+
+test("tensors of two dtypes are refused", () => {
+  device.scope(() => {
+    const [a, b] = [device.zeros([2]), device.zeros([2], "i32")];
+    expect(() => core.mul(a, b)).toThrow("mul: mixes f32 and i32; cast first");
+  });
+});
+
+test("integers stay integers, and comparisons work on them", async () => {
+  const [sum, less] = await device.read(() => {
+    const a = device.tensor(Int32Array.of(-3, 2_000_000_001, 5), [3]);
+    return [core.add(a, 7), core.lt(a, 0)];
+  });
+  expect(sum).toEqual(Int32Array.of(4, 2_000_000_008, 12));
+  expect(less).toEqual(Int32Array.of(1, 0, 0));
+});
+
+test("an expression of one's own is an op with a gradient", async () => {
+  const row = { f: "sqrt(a * a + b * b)", d: { a: "g * a / y", b: "g * b / y" } };
+  const x = device.tensor([3, 5], [2]).setRequiresGrad(true);
+  const [y] = await device.read(() => {
+    const y = core.map("hypot", row, { a: x, b: device.tensor([4, 12], [2]) });
+    core.backward(core.sum(y));
+    return [y];
+  });
+  expect(y).toEqual(Float32Array.of(5, 13));
+  const dx = await x.grad?.data();
+  expect(dx?.[0]).toBeCloseTo(0.6, 6);
+  expect(dx?.[1]).toBeCloseTo(5 / 13, 6);
+  x.dispose();
+});

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  concat,
+  type Device,
+  expand,
+  openDevice,
+  permute,
+  reshape,
+  slice,
+  stack,
+  type Tensor,
+} from "../../src/core/index.ts";
+import { testFamily } from "./run-fixtures.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice({ onWarning: () => {} });
+});
+afterAll(() => {
+  expect(device.memory.stats().liveBuffers).toBe(0);
+  device.close();
+});
+
+testFamily(() => device, "shape", {
+  permute: ([x], o) => permute(x as Tensor, o.axes as number[]),
+  slice: ([x], o) => {
+    const { start, end, step } = o as { start: number[]; end: number[]; step?: number[] };
+    return start.reduce(
+      (t, s, axis) => slice(t, axis, s, end[axis], step?.[axis] ?? 1),
+      x as Tensor,
+    );
+  },
+  concat: (tensors, o) => concat(tensors as Tensor[], o.axis as number),
+});
+
+test("reshape and an aligned slice along the first axis share memory", async () => {
+  const [same, tail] = device.scope(() => {
+    const x = device.tensor(
+      Float32Array.from({ length: 256 }, (_, i) => i),
+      [4, 64],
+    );
+    const y = reshape(x, [-1, 32]);
+    expect(y.shape).toEqual([8, 32]);
+    const z = slice(x, 0, 1, 3);
+    expect([y.storage, z.storage]).toEqual([x.storage, x.storage]);
+    expect(slice(x, 1, 1).storage).not.toBe(x.storage);
+    return [y, z];
+  });
+  expect((await tail.data())[0]).toBe(64);
+  for (const t of [same, tail]) t.dispose();
+});
+
+test("shapes that do not fit are refused", () => {
+  device.scope(() => {
+    const x = device.zeros([2, 3]);
+    expect(() => reshape(x, [4, 2])).toThrow("reshape: [2, 3] has no shape [4, 2]");
+    expect(() => reshape(x, [-1, 4])).toThrow("reshape: [2, 3] has no shape [-1, 4]");
+    expect(() => permute(x, [0, 0])).toThrow(
+      "permute: axes [0, 0] are no order of the axes of [2, 3]",
+    );
+    expect(() => expand(x, [2, 4])).toThrow("expand: [2, 3] does not broadcast to [2, 4]");
+    expect(() => slice(x, 2, 0)).toThrow("slice: [2, 3] has no axis 2");
+    expect(() => concat([x, device.zeros([2, 4])], 0)).toThrow(
+      "concat: Tensor f32 [2, 4] does not fit",
+    );
+    expect(stack([x, x]).shape).toEqual([2, 2, 3]);
+  });
+});
