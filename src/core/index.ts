@@ -3,6 +3,12 @@ export { LoupeError } from "../error.ts";
 export { backward, customGrad, grad, isGradEnabled, noGrad, track } from "./autograd.ts";
 export { type AdapterInfo, Device, type DeviceOptions, openDevice } from "./device.ts";
 export { fromF16, toF16 } from "./f16.ts";
+export {
+  assertGradients,
+  type GradcheckOptions,
+  type GradcheckResult,
+  gradcheck,
+} from "./gradcheck.ts";
 export { launch } from "./launch.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
 export * from "./ops/index.ts";
