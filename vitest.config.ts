@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["source", "node"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["scripts/env.mjs"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -74,6 +74,8 @@ test("wgsl-preprocessor is imported once, and buffers are mapped in one file", (
 });
 
 test("there are no default exports and no utils.ts", () => {
-  expect(files.filter((f) => /^export default/m.test(readFileSync(f, "utf8"))).map(shown)).toEqual([]);
+  expect(files.filter((f) => /^export default/m.test(readFileSync(f, "utf8"))).map(shown)).toEqual(
+    [],
+  );
   expect(files.filter((f) => /\/utils?\.ts$/.test(f)).map(shown)).toEqual([]);
 });
