@@ -5,7 +5,7 @@
 import { LoupeError } from "../error.ts";
 import { labelRegions, type Regions } from "./components.ts";
 import { type PixelInput, type Pixels, readPixels } from "./pixels.ts";
-import { countStrips, sumAbove, trapezoid } from "./strips.ts";
+import { countStrips, type Strips, sumAbove, trapezoid } from "./strips.ts";
 
 export interface AdevalScores {
   readonly p_auroc: number;
@@ -19,8 +19,8 @@ const fprLimit = 0.3;
 const margin = 1e-9;
 
 /**
- * ADEval's pixel metrics over `strips` equal strips of the maps' range. All NaN without an abnormal or a normal pixel
- * (the reference raises). Throws `shape`, `data`, `numeric` or `config`.
+ * ADEval's pixel metrics over `strips` equal strips of the maps' range. NaN where the missing of a class leaves one
+ * undefined (the reference raises). Throws `shape`, `data`, `numeric` or `config`.
  */
 export function adevalScores(input: PixelInput, strips = 50): AdevalScores {
   const pixels = readPixels("adevalScores", input);
@@ -28,6 +28,25 @@ export function adevalScores(input: PixelInput, strips = 50): AdevalScores {
 }
 
 export function adevalOf(pixels: Pixels, regions: Regions, strips: number): AdevalScores {
+  const { fpr, recall, precision, pro } = adevalCurves(pixels, regions, strips);
+  return {
+    p_auroc: trapezoid(fpr, recall),
+    p_aupr: trapezoid(recall, precision),
+    p_aupro: areaUpTo(fpr, pro, fprLimit) / fprLimit,
+  };
+}
+
+/** What ADEval counts and the curves it draws, at the `strips + 1` edges of its strips from the lowest up. */
+export interface AdevalCurves {
+  /** With one more strip below the range and one above it. */
+  readonly counted: Strips;
+  readonly fpr: Float64Array;
+  readonly recall: Float64Array;
+  readonly precision: Float64Array;
+  readonly pro: Float64Array;
+}
+
+export function adevalCurves(pixels: Pixels, regions: Regions, strips: number): AdevalCurves {
   if (!(Number.isInteger(strips) && strips >= 1 && strips <= 1e6)) {
     throw new LoupeError(
       "config",
@@ -45,14 +64,12 @@ export function adevalOf(pixels: Pixels, regions: Regions, strips: number): Adev
   const tp = sumAbove(counted.positives);
   const fp = sumAbove(counted.negatives);
   const overlap = sumAbove(counted.overlap);
-  const fpr = fp.map((n) => n / fp[0]!);
-  const recall = tp.map((n) => n / tp[0]!);
-  const precision = tp.map((n, k) => (n + fp[k]! > 0 ? n / (n + fp[k]!) : 1));
-  const pro = overlap.map((w) => w / overlap[0]!);
   return {
-    p_auroc: trapezoid(fpr, recall),
-    p_aupr: trapezoid(recall, precision),
-    p_aupro: areaUpTo(fpr, pro, fprLimit) / fprLimit,
+    counted,
+    fpr: fp.map((n) => n / fp[0]!),
+    recall: tp.map((n) => n / tp[0]!),
+    precision: tp.map((n, k) => (n + fp[k]! > 0 ? n / (n + fp[k]!) : 1)),
+    pro: overlap.map((w) => w / overlap[0]!),
   };
 }
 

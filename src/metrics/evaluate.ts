@@ -33,7 +33,10 @@ export interface Evaluation {
   readonly protocol: ProtocolName;
   /** Fractions in 0..1 by column name; NaN where undefined, and then a warning says why. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** F1-max thresholds in the units of the scores and of the maps (abnormal: at or above). NaN unless both classes are there. */
+  /**
+   * F1-max thresholds in the units of the scores and of the maps (abnormal: at or above; cdo2025's pixels: above).
+   * NaN unless both classes are there.
+   */
   readonly thresholds: { readonly image?: number; readonly pixel?: number };
   readonly warnings: readonly string[];
 }
@@ -114,6 +117,12 @@ function protocolOf(name: ProtocolName, options: EvaluateOptions): Protocol {
     throw new LoupeError(
       "config",
       `evaluate: ${key} has no effect under protocol "${name}"; leave it out`,
+    );
+  }
+  if (options.scoreRatio !== undefined && protocol.scores !== "given") {
+    throw new LoupeError(
+      "config",
+      `evaluate: scoreRatio has no effect under protocol "${name}"; leave it out`,
     );
   }
   return protocol;

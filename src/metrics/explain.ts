@@ -6,7 +6,7 @@ export type Metrics = Readonly<Record<string, number>>;
 
 /** Warnings for the image columns, given how many images are abnormal. */
 export function explainImages(metrics: Metrics, positives: number, images: number): string[] {
-  if (positives > 0 && positives < images) return undefinedOnes(metrics, "no reason known");
+  if (positives > 0 && positives < images) return [];
   const all = images === 1 ? "the only image is" : `all ${images} images are`;
   return oneClass(metrics, positives === 0 ? `${all} normal` : `${all} abnormal`, positives === 0);
 }

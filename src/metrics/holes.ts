@@ -22,7 +22,7 @@ export function holesOf(pixels: Pixels, regions: Regions): HolePixel[] {
   const { width, height } = pixels;
   const found: HolePixel[] = [];
   for (const [region, box] of boxes(pixels, regions)) {
-    // Without a two-pixel margin on each side of a middle pixel there is no room for a hole.
+    // A hole has the region on all sides, so the box is at least 3 x 3.
     if (box.bottom - box.top < 2 || box.right - box.left < 2) continue;
     const origin = Math.floor(box.top / height) * height * width;
     const local = { ...box, top: box.top % height, bottom: box.bottom % height };

@@ -39,7 +39,14 @@ export function readPixels(where: string, input: PixelInput): Pixels {
     );
   }
   checkFinite(where, maps);
-  return { height, width, maps, masks, ...rangeOf(maps) };
+  const range = rangeOf(maps);
+  if (range.max - range.min === Number.POSITIVE_INFINITY) {
+    throw new LoupeError(
+      "numeric",
+      `${where}: the maps' values span more than float64 holds, from ${range.min} to ${range.max}; check the model's output`,
+    );
+  }
+  return { height, width, maps, masks, ...range };
 }
 
 /** Views of the N images in `[N, H, W]`; arrays that are already split are checked and returned. */

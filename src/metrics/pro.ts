@@ -92,6 +92,7 @@ export function proCurve(
 function rescaledArea({ pro, fpr }: ProCurve, keep: (fpr: number) => boolean): number {
   const y = pro.filter((_, k) => keep(fpr[k]!));
   const x = fpr.filter(keep);
+  if (x.length < 2) return Number.NaN;
   // FPR falls along the list, so its range is last to first.
   const low = x.at(-1)!;
   const range = x[0]! - low;

@@ -40,10 +40,12 @@ const std: Readonly<Record<number, readonly Rect[]>> = {
 export function fixtureMasks({ n, h, w, mask_kind }: FixtureCase, onePixel = 0): Uint8Array {
   const masks = new Uint8Array(n * h * w);
   const draw = (image: number, [top, bottom, left, right]: Rect) => {
-    for (let y = top; y <= bottom; y++) masks.fill(1, (image * h + y) * w + left, (image * h + y) * w + right + 1);
+    for (let y = top; y <= bottom; y++)
+      masks.fill(1, (image * h + y) * w + left, (image * h + y) * w + right + 1);
   };
   if (mask_kind === "std") {
-    for (const [image, rects] of Object.entries(std)) for (const rect of rects) draw(Number(image), rect);
+    for (const [image, rects] of Object.entries(std))
+      for (const rect of rects) draw(Number(image), rect);
   }
   if (mask_kind === "all_abn") for (let i = 0; i < n; i++) draw(i, [3, 8, 4, 11]);
   if (mask_kind === "one_px") masks[2 * h * w + onePixel] = 1;
