@@ -81,6 +81,14 @@ test("the same column is exact or of 21 thresholds, as the protocol says", () =>
   expect(coarse.thresholds.pixel).toBe(0);
 });
 
+test("of thresholds with equal F1 the lowest is reported, exactly and in cdo2023", () => {
+  // At 5: precision 1, recall 1/2. At 2: precision 1/2, recall 1.
+  const maps = Float32Array.of(5, 4, 3, 2, 1);
+  const input = { maps, masks: Uint8Array.of(1, 0, 0, 1, 0), height: 1, width: 5 };
+  expect(evaluate(input).thresholds.pixel).toBe(2);
+  expect(evaluate(input, { protocol: "cdo2023" }).thresholds.pixel).toBe(2);
+});
+
 describe("image labels", () => {
   const input = { ...small, labels: [1, 1, 1], scores: [1, 2, 3] };
 
