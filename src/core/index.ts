@@ -12,5 +12,6 @@ export {
 export { launch } from "./launch.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
 export * from "./ops/index.ts";
+export { Rng, type RngState } from "./rng.ts";
 export { formatLeaks, type Leak } from "./scope.ts";
 export { type HostArray, type Shape, Tensor } from "./tensor.ts";

@@ -3,6 +3,7 @@ export * from "./conv2d.ts";
 export * from "./matmul.ts";
 export * from "./permute.ts";
 export * from "./pointwise.ts";
+export * from "./random.ts";
 export * from "./reduce.ts";
 export * from "./spec.ts";
 export { wgsl } from "./wgsl.ts";
