@@ -1,0 +1,64 @@
+/**
+ * The one interface every method implements. What is done with a method (fitting, evaluating, predicting, saving,
+ * resuming) is written once against it.
+ */
+import type { Device, Tensor } from "../core/index.ts";
+import type { StateDict } from "../models/index.ts";
+
+/** Where a training step stands. */
+export interface StepPosition {
+  /** From 0, over all epochs. */
+  readonly iteration: number;
+  /** From 0. */
+  readonly epoch: number;
+  readonly iterationsPerEpoch: number;
+}
+
+/** What a method does with a training image before it sees it. */
+export interface TrainingImages {
+  /** Side of the square network input, pixels. */
+  readonly size: number;
+  /** White-noise patches: none, or as one of CDO's versions paints them. */
+  readonly synthesis: "none" | "cdo2025" | "cdo2023";
+  /** Whether the 2025 synthesis goes through 1024 × 1024. */
+  readonly detour: boolean;
+}
+
+/** A method with its networks on one device. */
+export interface Detector {
+  /** Its name on the command line. */
+  readonly method: string;
+  /** Everything needed to make it again; plain JSON. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly device: Device;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly images: TrainingImages;
+  /**
+   * One optimisation step. Everything stays on the GPU.
+   * @param images `[N, H, W, 3]`, normalised
+   * @param masks `[N, H, W, 1]`, 0 where normal
+   * @returns the loss, one element
+   */
+  trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor;
+  /**
+   * @param images `[N, H, W, 3]`, normalised
+   * @returns maps `[N, H, W]`, larger where more abnormal
+   */
+  predict(images: Tensor): Tensor;
+  /** The score of one image from its map. */
+  imageScore(map: Float32Array): number;
+  /** Feature maps of the frozen network, finest first, `[N, h, w, C]`. */
+  features(images: Tensor): Tensor[];
+  /** What prediction needs and training has changed, under the checkpoint's names. */
+  modelState(): Promise<StateDict>;
+  loadModelState(state: StateDict): void;
+  /** The frozen network that nothing changes; saved once, so that a run folder is complete. */
+  frozenState(): Promise<StateDict>;
+  loadFrozenState(state: StateDict): void;
+  /** What training needs besides the model: the optimiser. */
+  trainingState(): Promise<StateDict>;
+  loadTrainingState(state: StateDict): void;
+  /** Frees the networks. The device stays open. */
+  dispose(): void;
+}
