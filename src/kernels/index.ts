@@ -1,5 +1,8 @@
 /** The kernels' API: specs as data. */
+export * from "./batch-norm.ts";
+export * from "./channels.ts";
 export * from "./conv2d.ts";
+export * from "./lanes.ts";
 export * from "./matmul.ts";
 export * from "./permute.ts";
 export * from "./pointwise.ts";

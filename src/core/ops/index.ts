@@ -1,4 +1,5 @@
 /** All ops. */
+export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
 export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";

@@ -1,0 +1,148 @@
+/** Batch normalisation: PyTorch's values, gradients and running statistics; hard numbers; odd sizes; errors. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type BatchNormOptions,
+  batchNorm,
+  type Device,
+  openDevice,
+  type Tensor,
+} from "../../src/core/index.ts";
+import { rnd } from "../golden.ts";
+import { testFamily } from "./run-fixtures.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice({ onWarning: () => {} });
+});
+afterAll(() => {
+  expect(device.memory.stats().liveBuffers).toBe(0);
+  device.close();
+});
+
+testFamily(() => device, "batchNorm", {
+  batchNorm: (inputs, options) => {
+    const [x, runningMean, runningVar, weight, bias] = inputs as Tensor[];
+    const o = options as unknown as BatchNormOptions;
+    const y = batchNorm(x!, {
+      ...o,
+      runningMean: runningMean!,
+      runningVar: runningVar!,
+      weight,
+      bias,
+    });
+    return [y, runningMean!.view(), runningVar!.view()];
+  },
+});
+
+/** Mean and biased variance of each channel, in float64. */
+function statistics(data: Float32Array, c: number) {
+  const m = data.length / c;
+  return Array.from({ length: c }, (_, k) => {
+    const column = Array.from({ length: m }, (_, r) => data[r * c + k]!);
+    const mean = column.reduce((a, b) => a + b, 0) / m;
+    return { mean, variance: column.reduce((a, b) => a + (b - mean) ** 2, 0) / m };
+  });
+}
+
+/** Running statistics that are those of the batch (momentum 1). */
+async function batchStatistics(data: Float32Array<ArrayBuffer>, shape: number[]) {
+  const c = shape.at(-1)!;
+  const [mean, unbiased] = await device.read(() => {
+    const runningMean = device.zeros([c]);
+    const runningVar = device.zeros([c]);
+    batchNorm(device.tensor(data, shape), { runningMean, runningVar, training: true, momentum: 1 });
+    return [runningMean, runningVar];
+  });
+  const m = data.length / c;
+  return { mean: mean!, variance: unbiased!.map((v) => (v * (m - 1)) / m) };
+}
+
+for (const [m, c] of [
+  [2, 1],
+  [3, 1],
+  [4099, 3],
+  [4100, 3],
+  [1000, 18],
+  [999, 18],
+  [70, 36],
+  [33, 257],
+  [37, 260],
+  [6, 1030],
+  [20_000, 1],
+] as const) {
+  test(`the statistics of [${m}, ${c}] are those of float64`, async () => {
+    const data = Float32Array.from(rnd(`statistics ${m} ${c}`, [m, c], -1, 3));
+    const { mean, variance } = await batchStatistics(data, [m, c]);
+    statistics(data, c).forEach((want, k) => {
+      expect(Math.abs(mean[k]! - want.mean)).toBeLessThan(5e-7);
+      expect(Math.abs(variance[k]! / want.variance - 1)).toBeLessThan(2e-6);
+    });
+  });
+}
+
+test("a mean thirty thousand times the deviation leaves the variance four digits", async () => {
+  const data = Float32Array.from(rnd("far", [30_000, 2], 9999.5, 10_000.5));
+  const { mean, variance } = await batchStatistics(data, [30_000, 2]);
+  statistics(data, 2).forEach((want, k) => {
+    expect(Math.abs(mean[k]! - want.mean)).toBeLessThan(2e-3);
+    expect(Math.abs(variance[k]! / want.variance - 1)).toBeLessThan(1e-4);
+  });
+});
+
+test("an outlier in the first row does not spoil the other numbers", async () => {
+  const data = Float32Array.from(rnd("outlier", [4096, 3], -1, 1));
+  data.fill(1e6, 0, 3);
+  const { mean, variance } = await batchStatistics(data, [4096, 3]);
+  statistics(data, 3).forEach((want, k) => {
+    expect(Math.abs(mean[k]! / want.mean - 1)).toBeLessThan(2e-6);
+    expect(Math.abs(variance[k]! / want.variance - 1)).toBeLessThan(2e-6);
+  });
+});
+
+test("a channel that is constant has variance 0 and gives its bias", async () => {
+  const [y, v] = await device.read(() => {
+    const x = device.full([2, 3, 3, 5], 0.1);
+    const running = { runningMean: device.zeros([5]), runningVar: device.ones([5]) };
+    const bias = device.full([5], 0.25);
+    return [batchNorm(x, { bias, ...running, training: true, momentum: 1 }), running.runningVar];
+  });
+  expect([...v!]).toEqual(Array(5).fill(0));
+  for (const value of y!) expect(value).toBeCloseTo(0.25, 5);
+});
+
+test("inference leaves the running statistics alone, and an empty batch is empty", async () => {
+  const [y, mean] = await device.read(() => {
+    const runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningVar: device.ones([3]), training: false };
+    return [batchNorm(device.empty([0, 2, 2, 3]), o), runningMean];
+  });
+  expect(y).toHaveLength(0);
+  expect([...mean!]).toEqual([0.5, 0.5, 0.5]);
+});
+
+test("errors name the rule, the shapes and the way out", () => {
+  device.scope(() => {
+    const run =
+      (shape: number[], c: number, options: Partial<BatchNormOptions> = {}) =>
+      () =>
+        batchNorm(device.zeros(shape), {
+          runningMean: device.zeros([c]),
+          runningVar: device.ones([c]),
+          training: true,
+          ...options,
+        });
+    expect(run([1, 1, 1, 3], 3)).toThrow(
+      "batchNorm: training needs at least 2 values per channel, got 1; raise the batch or image size, or set training to false (input [1, 1, 1, 3])",
+    );
+    expect(run([2, 3], 4)).toThrow("batchNorm: runningMean must be [3], got [4] (input [2, 3])");
+    expect(run([2, 3], 3, { weight: device.ones([3, 1]) })).toThrow(
+      "weight must be [3], got [3, 1]",
+    );
+    expect(run([3], 3)).toThrow("batchNorm: input must be [..., C] (input [3])");
+    expect(run([2, 3], 3, { momentum: 2 })).toThrow("momentum must be in [0, 1], got 2");
+    expect(run([2, 3], 3, { eps: Number.NaN })).toThrow("eps must be 0 or more, got NaN");
+    expect(run([2, 3], 3, { bias: device.zeros([3], "i32") })).toThrow(
+      "needs f32, got Tensor i32 [3]",
+    );
+  });
+});
