@@ -1,0 +1,203 @@
+/**
+ * Pooling over windows of `[n, h, w, c]` to `[n, oh, ow, c]`: maxima and means, with fixed windows (kernel, stride, padding,
+ * dilation) or adaptive ones, where output o sees the rows ⌊o·h/oh⌋ to ⌈(o+1)·h/oh⌉.
+ *
+ * The gradient is gathered: each input pixel visits the windows that hold it. The maximum leaves the index of its pixel
+ * behind for that, so no atomics are needed and the first of equal maxima gets everything.
+ */
+import { type Lanes, lanesOf } from "./lanes.ts";
+import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+
+export interface PoolShape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly oh: number;
+  readonly ow: number;
+  /** Fixed windows; adaptive without. Numbers are `[vertical, horizontal]`. */
+  readonly window?: PoolWindow;
+}
+
+export interface PoolWindow {
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** The mean divides by all of a window that lies on image or padding, not only by what lies on the image. */
+  readonly countPadding: boolean;
+}
+
+const workgroup = 256;
+/** The index of a window without a pixel. */
+const none = "0xffffffffu";
+
+type Params = Record<string, readonly [ParamType, number]>;
+
+function params(s: PoolShape, { width }: Lanes, outputs: number): Params {
+  const { n, h, w, c, oh, ow, window } = s;
+  const numbers: Record<string, number> = { n, h, w, c: c / width, oh, ow, count: outputs / width };
+  if (window) {
+    for (const key of ["kernelSize", "stride", "padding", "dilation"] as const) {
+      [numbers[`${key}H`], numbers[`${key}W`]] = window[key];
+    }
+  }
+  return Object.fromEntries(Object.entries(numbers).map(([name, v]) => [name, ["u32", v]]));
+}
+
+/** One axis in the shader: its letter, its size and that of the output, the names of input and output position. */
+const axes = {
+  H: { size: "p.h", out: "p.oh", at: "y", o: "oy" },
+  W: { size: "p.w", out: "p.ow", at: "x", o: "ox" },
+} as const;
+type Axis = keyof typeof axes;
+
+/** Loop over the input positions of window `o`, unless they lie on the padding. Negative numbers wrap to large ones. */
+function overWindow(s: PoolShape, axis: Axis, body: string): string {
+  const { size, out, at, o } = axes[axis];
+  if (s.window) {
+    return `for (var t${at} = 0u; t${at} < p.kernelSize${axis}; t${at}++) {
+  let ${at} = ${o} * p.stride${axis} + t${at} * p.dilation${axis} - p.padding${axis};
+  if (${at} >= ${size}) { continue; }
+${body}
+}`;
+  }
+  return `for (var ${at} = ${o} * ${size} / ${out}; ${at} < (${o} * ${size} + ${size} + ${out} - 1u) / ${out}; ${at}++) {
+${body}
+}`;
+}
+
+/** Loop over the windows that hold an input position. */
+function overWindows(s: PoolShape, axis: Axis, body: string): string {
+  const { size, out, at, o } = axes[axis];
+  if (s.window) {
+    return `for (var t${o} = 0u; t${o} < p.kernelSize${axis}; t${o}++) {
+  let first${o} = ${at} + p.padding${axis} - t${o} * p.dilation${axis};
+  let ${o} = first${o} / p.stride${axis};
+  if (${o} * p.stride${axis} != first${o} || ${o} >= ${out}) { continue; }
+${body}
+}`;
+  }
+  return `for (var ${o} = ${at} * ${out} / ${size}; ${o} < (${at} * ${out} + ${out} + ${size} - 1u) / ${size}; ${o}++) {
+${body}
+}`;
+}
+
+/** Function `area(oy, ox)`: what a mean is divided by. */
+function areaHead({ window }: PoolShape): string {
+  const extent = (axis: Axis): string => {
+    const { size, out, o } = axes[axis];
+    if (!window)
+      return `(${o} * ${size} + ${size} + ${out} - 1u) / ${out} - ${o} * ${size} / ${out}`;
+    const [start, pad] = [`${o} * p.stride${axis}`, `p.padding${axis}`];
+    const end = `${start} + p.kernelSize${axis}`;
+    if (window.countPadding) return `min(${end}, ${size} + 2u * ${pad}) - ${start}`;
+    return `min(${end}, ${size} + ${pad}) - max(${start}, ${pad})`;
+  };
+  return `fn area(oy: u32, ox: u32) -> f32 { return f32((${extent("H")}) * (${extent("W")})); }`;
+}
+
+/** Where thread `id` works: its channels, its column, its row and its image. */
+function position(x: string, y: string, width: string, height: string): string {
+  return `let id = flat * ${workgroup}u + lid.x;
+if (id >= p.count) { return; }
+let c = id % p.c;
+let ${x} = id / p.c % ${width};
+let ${y} = id / p.c / ${width} % ${height};
+let n = id / p.c / ${width} / ${height};`;
+}
+
+const inputIndex = "((n * p.h + y) * p.w + x) * p.c + c";
+const outputIndex = "((n * p.oh + oy) * p.ow + ox) * p.c + c";
+
+/** Buffers of a kernel: numbers (`type`) or indices (`index`). */
+type Buffers = Readonly<Record<string, "type" | "index">>;
+
+function pool(
+  s: PoolShape,
+  name: string,
+  parts: {
+    readonly inputs: Buffers;
+    readonly outputs: Buffers;
+    /** A thread for each input pixel instead of each window. */
+    readonly back?: boolean;
+    readonly head?: string;
+    readonly extra?: Params;
+    readonly body: string;
+  },
+): KernelSpec {
+  const lanes = lanesOf(s.c);
+  const { inputs, outputs, back = false, head = "", extra, body } = parts;
+  const elements = s.n * s.c * (back ? s.h * s.w : s.oh * s.ow);
+  const typed = (buffers: Buffers) =>
+    Object.entries(buffers).map(([buffer, kind]) => ({ name: buffer, type: lanes[kind] }));
+  return kernel({
+    name,
+    inputs: typed(inputs),
+    outputs: typed(outputs),
+    params: { ...params(s, lanes, elements), ...extra },
+    head: `alias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
+    workgroup: [workgroup],
+    grid: fold(Math.ceil(elements / lanes.width / workgroup)),
+    body: `${back ? position("x", "y", "p.w", "p.h") : position("ox", "oy", "p.ow", "p.oh")}
+${body}`,
+  });
+}
+
+/** The largest of each window, and on request the index y · w + x of its pixel. Not-a-number is larger than any number. */
+export function maxPoolKernel(s: PoolShape, indices: boolean): KernelSpec {
+  const visit = `let v = x_[${inputIndex}];
+let better = (v > best) | ((bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u))${indices ? ` | (at == U(${none}))` : ""};
+best = select(best, v, better);
+${indices ? "at = select(at, U(y * p.w + x), better);" : ""}`;
+  return pool(s, "maxPool2d", {
+    inputs: { x_: "type" },
+    outputs: { y_: "type", ...(indices && { at_: "index" }) },
+    extra: { least: ["f32", Number.NEGATIVE_INFINITY] },
+    body: `var best = T(p.least);
+${indices ? `var at = U(${none});` : ""}
+${overWindow(s, "H", overWindow(s, "W", visit))}
+y_[id] = best;
+${indices ? "at_[id] = at;" : ""}`,
+  });
+}
+
+/** Each pixel collects the gradients of the windows whose maximum it was. */
+export function maxPoolGradKernel(s: PoolShape): KernelSpec {
+  const visit = `let o = ${outputIndex};
+sum += select(T(), d_[o], at_[o] == U(y * p.w + x));`;
+  return pool(s, "maxPool2d gradient", {
+    inputs: { d_: "type", at_: "index" },
+    outputs: { y_: "type" },
+    back: true,
+    body: `var sum = T();
+${overWindows(s, "H", overWindows(s, "W", visit))}
+y_[id] = sum;`,
+  });
+}
+
+/** The mean of each window. */
+export function avgPoolKernel(s: PoolShape): KernelSpec {
+  return pool(s, "avgPool2d", {
+    inputs: { x_: "type" },
+    outputs: { y_: "type" },
+    head: areaHead(s),
+    body: `var sum = T();
+${overWindow(s, "H", overWindow(s, "W", `sum += x_[${inputIndex}];`))}
+y_[id] = sum / area(oy, ox);`,
+  });
+}
+
+/** Each pixel collects its share of the gradients of the windows that hold it. */
+export function avgPoolGradKernel(s: PoolShape): KernelSpec {
+  const visit = `sum += d_[${outputIndex}] / area(oy, ox);`;
+  return pool(s, "avgPool2d gradient", {
+    inputs: { d_: "type" },
+    outputs: { y_: "type" },
+    back: true,
+    head: areaHead(s),
+    body: `var sum = T();
+${overWindows(s, "H", overWindows(s, "W", visit))}
+y_[id] = sum;`,
+  });
+}
