@@ -29,9 +29,13 @@ export interface CdoConfig {
   readonly sigma: number;
   /** The image score is the mean of this share of the largest pixels; 0: the maximum. */
   readonly scoreRatio: number;
-  /** How level maps are joined. */
-  readonly mapMode: "add" | "mul";
-  /** reference: the 2025 code divides the sum of three maps by nine, not three. "none" leaves the sum. */
+  /** How level maps are joined. "concat": the features are, at the size of level 0, and give a single map. */
+  readonly mapMode: "add" | "mul" | "concat";
+  /** 2025: 1 − cosine, or the Euclidean distance, of the unit vectors. The 2023 map is its squared distance. */
+  readonly mapDistance: "cosine" | "euclidean";
+  /** Weights of the levels in mode "add". */
+  readonly levelWeights: readonly [number, number, number];
+  /** reference: the 2025 code divides the sum of three maps by 3 · Σ weights = 9, not by 3. "none" leaves the sum. */
   readonly mapScale: "reference" | "mean" | "none";
 }
 
@@ -43,6 +47,8 @@ const shared = {
   gamma: 2,
   sigma: 4,
   mapMode: "add",
+  mapDistance: "cosine",
+  levelWeights: [1, 1, 1],
 } as const;
 
 /** Every setting of each version. */

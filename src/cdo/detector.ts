@@ -11,9 +11,9 @@ import {
   type Backbone,
   clipGradNorm,
   createBackbone,
-  exponentialLr,
+  epochStepLR,
+  exponentialLR,
   type StateDict,
-  stepLr,
   teacherHeads,
 } from "../models/index.ts";
 import { type CdoConfig, cdoConfig } from "./config.ts";
@@ -105,9 +105,9 @@ export class Cdo implements Detector {
   /** 2025: a tenth from 80 % of the epochs on, by iteration; 2023: 5 % less with every epoch. */
   learningRate({ iteration, epoch, iterationsPerEpoch }: StepPosition): number {
     const { learningRate, epochs, version } = this.#config;
-    if (version === "2023") return exponentialLr(learningRate, 0.95, epoch);
-    const period = Math.max(1, Math.trunc(0.8 * epochs) * iterationsPerEpoch);
-    return stepLr(learningRate, 0.1, period, iteration);
+    const lr = learningRate;
+    if (version === "2023") return exponentialLR({ lr, gamma: 0.95 })(epoch);
+    return epochStepLR({ lr, epochs, iterationsPerEpoch })(iteration);
   }
 
   predict(images: Tensor): Tensor {

@@ -8,10 +8,12 @@
  */
 import {
   add,
+  concat,
   cosineSimilarity,
   gaussianBlur,
   interpolate,
   mul,
+  norm,
   normalize,
   reshape,
   square,
@@ -21,47 +23,78 @@ import {
 } from "../core/index.ts";
 import type { CdoConfig } from "./config.ts";
 
-type MapConfig = Pick<CdoConfig, "version" | "mapMode" | "mapScale" | "sigma">;
+type MapConfig = Pick<
+  CdoConfig,
+  "version" | "mapMode" | "mapDistance" | "mapScale" | "levelWeights" | "sigma"
+>;
+type Size = readonly [height: number, width: number];
 
 /**
  * @param teacher feature maps `[N, h, w, C]` of each level, finest first
- * @param size height and width of the map
+ * @param size of the map
  * @returns `[N, H, W]`, larger where more abnormal
  */
 export function anomalyMap(
   teacher: readonly Tensor[],
   student: readonly Tensor[],
-  size: readonly [number, number],
+  size: Size,
   config: MapConfig,
 ): Tensor {
-  const levels = teacher.map((e, l) =>
+  const joined =
     config.version === "2025"
-      ? cosineMap(e, student[l] as Tensor, size)
-      : distanceMap(e, student[l] as Tensor, teacher[0] as Tensor, size),
-  );
-  const joined = levels.reduce((a, b) => (config.mapMode === "add" ? add(a, b) : mul(a, b)));
-  const divisor = { reference: levels.length ** 2, mean: levels.length, none: 1 }[config.mapScale];
-  const scaled = config.mapMode === "add" && divisor !== 1 ? mul(joined, 1 / divisor) : joined;
-  const blurred = config.sigma > 0 ? gaussianBlur(scaled, config.sigma) : scaled;
+      ? map2025(teacher, student, size, config)
+      : map2023(teacher, student, size);
+  const blurred = config.sigma > 0 ? gaussianBlur(joined, config.sigma) : joined;
   return reshape(blurred, blurred.shape.slice(0, 3));
 }
 
-function cosineMap(e: Tensor, a: Tensor, size: readonly [number, number]): Tensor {
-  // reference: the 2025 code normalises the features first, which the cosine undoes
-  const distance = sub(1, cosineSimilarity(normalize(e), normalize(a)));
-  const map = reshape(distance, [...distance.shape, 1]);
-  return interpolate(map, { size, mode: "bilinear", alignCorners: true });
+function map2025(
+  teacher: readonly Tensor[],
+  student: readonly Tensor[],
+  size: Size,
+  config: MapConfig,
+): Tensor {
+  const expert = teacher.map((e) => normalize(e));
+  const apprentice = student.map((a) => normalize(a));
+  const { mapMode, mapDistance, mapScale, levelWeights } = config;
+  const distance = (e: Tensor, a: Tensor) =>
+    interpolate(distanceOf(e, a, mapDistance), { size, mode: "bilinear", alignCorners: true });
+  if (mapMode === "concat") return distance(sideBySide(expert), sideBySide(apprentice));
+  const levels = expert.map((e, l) => distance(e, apprentice[l] as Tensor));
+  if (mapMode === "mul") return levels.reduce((a, b) => mul(a, b));
+  const weights = levels.map((_, l) => levelWeights[l] ?? 1);
+  const weighted = levels.map((m, l) => (weights[l] === 1 ? m : mul(m, weights[l] as number)));
+  const total = weights.reduce((a, b) => a + b, 0);
+  const divisor = { reference: levels.length * total, mean: total, none: 1 }[mapScale];
+  return mul(
+    weighted.reduce((a, b) => add(a, b)),
+    1 / divisor,
+  );
 }
 
-function distanceMap(
-  e: Tensor,
-  a: Tensor,
-  finest: Tensor,
-  size: readonly [number, number],
-): Tensor {
-  const level0 = [finest.shape[1] as number, finest.shape[2] as number] as const;
+function distanceOf(e: Tensor, a: Tensor, how: MapConfig["mapDistance"]): Tensor {
+  const one = how === "cosine" ? sub(1, cosineSimilarity(e, a)) : norm(sub(e, a), -1);
+  return reshape(one, [...one.shape, 1]);
+}
+
+/** All levels at the size of the finest, their channels one after the other. */
+function sideBySide(levels: readonly Tensor[]): Tensor {
+  const size = sizeOf(levels);
+  const same = levels.map((x) => interpolate(x, { size, mode: "bilinear", alignCorners: true }));
+  return concat(same, -1);
+}
+
+function map2023(teacher: readonly Tensor[], student: readonly Tensor[], size: Size): Tensor {
+  const finest = sizeOf(teacher);
   const unit = (x: Tensor) =>
-    normalize(interpolate(x, { size: level0, mode: "bilinear", alignCorners: true }));
-  const d = sum(square(sub(unit(e), unit(a))), -1, true);
-  return interpolate(d, { size, mode: "bilinear", alignCorners: false });
+    normalize(interpolate(x, { size: finest, mode: "bilinear", alignCorners: true }));
+  const levels = teacher.map((e, l) => {
+    const d = sum(square(sub(unit(e), unit(student[l] as Tensor))), -1, true);
+    return interpolate(d, { size, mode: "bilinear", alignCorners: false });
+  });
+  return levels.reduce((a, b) => add(a, b));
+}
+
+function sizeOf([finest]: readonly Tensor[]): Size {
+  return [finest?.shape[1] ?? 0, finest?.shape[2] ?? 0];
 }
