@@ -1,25 +1,20 @@
 /** All ops. */
-  adaptiveAvgPool2d,
-  adaptiveMaxPool2d,
-  avgPool2d,
-  maxPool2d,
-  type AvgPool2dOptions,
-  type MaxPool2dOptions,
-
 export { argmax, argmin } from "./argmax.ts";
 export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
-
-export {
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
-
 export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";
 export { permute } from "./permute.ts";
 export * from "./pointwise.ts";
-
+export {
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  adaptiveMaxPool2d,
+  avgPool2d,
+  type MaxPool2dOptions,
+  maxPool2d,
 } from "./pool2d.ts";
-
 export { max, mean, min, norm, std, sum, variance } from "./reduce.ts";
 export { concat, expand, reshape, slice, stack } from "./shape.ts";
 export { type Ordered, type SortOptions, sort, type TopkOptions, topk } from "./sort.ts";
