@@ -156,8 +156,22 @@ function stridedIndex(
   return lines.join("\n");
 }
 
-/** WGSL lacks erf, a tanh that survives large numbers and a pow for negative bases. */
+/** Sine and cosine after Cephes: the angle is reduced by π/2 in three parts. WGSL promises no more than 2⁻¹¹. */
+const sinCos = `fn sinCos(x: f32, shift: i32) -> f32 {
+  let k = round(x * 0.6366197723675814);
+  let r = ((x - k * 1.5703125) - k * 4.837512969970703e-4) - k * 7.54978995489188e-8;
+  let z = r * r;
+  let s = r + r * z * (-0.16666654611 + z * (8.3321608736e-3 + z * -1.9515295891e-4));
+  let c = 1.0 - 0.5 * z + z * z * (0.04166664568298827 + z * (-1.388731625493765e-3 + z * 2.443315711809948e-5));
+  let q = (i32(k) + shift) & 3;
+  let v = select(s, c, (q & 1) == 1);
+  return select(v, -v, q >= 2);
+}`;
+
+/** WGSL lacks erf, a tanh that survives large numbers, a pow for negative bases and exact angles. */
 const helpers: Readonly<Record<string, string>> = {
+  sin_: `fn sin1(x: f32) -> f32 { return sinCos(x, 0); }`,
+  cos_: `fn cos1(x: f32) -> f32 { return sinCos(x, 1); }`,
   erf_: `fn erf1(x: f32) -> f32 {
   let a = abs(x);
   if (a < 0.5) {
@@ -188,15 +202,15 @@ const helpers: Readonly<Record<string, string>> = {
 /** The helpers an expression calls, as functions of `T`. */
 function helpersFor(expression: string, wide: boolean): string {
   const used = Object.entries(helpers).filter(([name]) => expression.includes(`${name}(`));
-  return used
-    .map(([name, text]) => {
-      const args = name === "pow_" ? ["x", "n"] : ["x"];
-      const one = name.replace("_", "1");
-      const calls = ["x", "y", "z", "w"].map((c) => `${one}(${args.map((a) => `${a}.${c}`)})`);
-      const value = wide ? `T(${calls})` : `${one}(${args})`;
-      return `${text}\nfn ${name}(${args.map((a) => `${a}: T`)}) -> T { return ${value}; }`;
-    })
-    .join("\n");
+  const angles = used.some(([name]) => /^(sin|cos)_$/.test(name)) ? `${sinCos}\n` : "";
+  const texts = used.map(([name, text]) => {
+    const args = name === "pow_" ? ["x", "n"] : ["x"];
+    const one = name.replace("_", "1");
+    const calls = ["x", "y", "z", "w"].map((c) => `${one}(${args.map((a) => `${a}.${c}`)})`);
+    const value = wide ? `T(${calls})` : `${one}(${args})`;
+    return `${text}\nfn ${name}(${args.map((a) => `${a}: T`)}) -> T { return ${value}; }`;
+  });
+  return angles + texts.join("\n");
 }
 
 /** Sets `size` elements to one value. */

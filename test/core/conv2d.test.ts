@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  type Conv2dOptions,
-  conv2d,
-  type Device,
-  openDevice,
-  type Tensor,
-} from "../../src/core/index.ts";
+import { conv2d, type Device, openDevice } from "../../src/core/index.ts";
+import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -17,10 +12,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "conv2d", {
-  conv2d: ([x, w, b], o) =>
-    conv2d(x as Tensor, w as Tensor, b as Tensor | undefined, o as Conv2dOptions),
-});
+testFamily(() => device, "conv2d", opTable.conv2d!);
 
 test("wrong channels, groups, bias and kernels that do not fit are refused with the shapes", () => {
   device.scope(() => {

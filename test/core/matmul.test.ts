@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Device, matmul, openDevice, type Tensor } from "../../src/core/index.ts";
+import { type Device, matmul, openDevice } from "../../src/core/index.ts";
+import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -11,9 +12,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "matmul", {
-  matmul: ([a, b], o) => matmul(a as Tensor, b as Tensor, o),
-});
+testFamily(() => device, "matmul", opTable.matmul!);
 
 test("inner sizes that differ are refused with both shapes", () => {
   device.scope(() => {

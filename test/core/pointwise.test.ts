@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as core from "../../src/core/index.ts";
-import { type Device, type Operand, openDevice, type Tensor } from "../../src/core/index.ts";
-import { type Apply, testFamily } from "./run-fixtures.ts";
+import { type Device, openDevice } from "../../src/core/index.ts";
+import { opTable } from "./op-table.ts";
+import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -12,57 +13,7 @@ afterAll(() => {
   device.close();
 });
 
-const unary = [
-  "silu",
-  "neg",
-  "exp",
-  "log",
-  "sqrt",
-  "rsqrt",
-  "abs",
-  "sign",
-  "square",
-  "reciprocal",
-  "relu",
-  "sigmoid",
-  "gelu",
-  "tanh",
-  "sin",
-  "cos",
-  "erf",
-  "floor",
-  "round",
-] as const;
-const binary = [
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "pow",
-  "maximum",
-  "minimum",
-  "eq",
-  "ne",
-  "lt",
-  "le",
-  "gt",
-  "ge",
-] as const;
-
-const ops: Record<string, Apply> = {};
-for (const name of unary) ops[name] = ([x]) => core[name](x as Tensor);
-for (const name of binary) ops[name] = ([a, b]) => core[name](a as Operand, b as Operand);
-ops.leakyRelu = ([x], o) => core.leakyRelu(x as Tensor, o.negativeSlope as number);
-ops.softplus = ([x], o) => core.softplus(x as Tensor, o.beta as number, o.threshold as number);
-ops.clamp = ([x], o) =>
-  core.clamp(
-    x as Tensor,
-    (o.min as number | null) ?? undefined,
-    (o.max as number | null) ?? undefined,
-  );
-ops.where = ([c, a, b]) => core.where(c as Tensor, a as Operand, b as Operand);
-
-testFamily(() => device, "pointwise", ops);
+testFamily(() => device, "pointwise", opTable.pointwise!);
 
 test("shapes that do not broadcast are refused with both shapes", () => {
   device.scope(() => {

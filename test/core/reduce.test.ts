@@ -1,17 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  type Device,
-  max,
-  mean,
-  min,
-  norm,
-  openDevice,
-  std,
-  sum,
-  type Tensor,
-  variance,
-} from "../../src/core/index.ts";
-import { type Apply, testFamily } from "./run-fixtures.ts";
+import { type Device, max, min, openDevice, sum } from "../../src/core/index.ts";
+import { opTable } from "./op-table.ts";
+import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -22,30 +12,7 @@ afterAll(() => {
   device.close();
 });
 
-type Fold = (x: Tensor, axes?: number[], keepDim?: boolean) => Tensor;
-const plain =
-  (op: Fold): Apply =>
-  ([x], o) =>
-    op(x as Tensor, (o.axes as number[] | null) ?? undefined, o.keepdim as boolean);
-const spread =
-  (op: typeof variance): Apply =>
-  ([x], o) => {
-    const options = { correction: o.unbiased ? 1 : 0, keepDim: o.keepdim as boolean };
-    return op(x as Tensor, (o.axes as number[] | null) ?? undefined, options);
-  };
-
-testFamily(() => device, "reduction", {
-  sum: plain(sum),
-  mean: plain(mean),
-  max: plain(max),
-  min: plain(min),
-  var: spread(variance),
-  std: spread(std),
-  norm: ([x], o) => {
-    const options = { order: (o.p as 1 | 2 | undefined) ?? 2, keepDim: o.keepdim as boolean };
-    return norm(x as Tensor, (o.axes as number[] | null) ?? undefined, options);
-  },
-});
+testFamily(() => device, "reduction", opTable.reduction!);
 
 test("axes that the tensor lacks are refused", () => {
   device.scope(() => {

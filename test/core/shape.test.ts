@@ -8,8 +8,8 @@ import {
   reshape,
   slice,
   stack,
-  type Tensor,
 } from "../../src/core/index.ts";
+import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -21,17 +21,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "shape", {
-  permute: ([x], o) => permute(x as Tensor, o.axes as number[]),
-  slice: ([x], o) => {
-    const { start, end, step } = o as { start: number[]; end: number[]; step?: number[] };
-    return start.reduce(
-      (t, s, axis) => slice(t, axis, s, end[axis], step?.[axis] ?? 1),
-      x as Tensor,
-    );
-  },
-  concat: (tensors, o) => concat(tensors as Tensor[], o.axis as number),
-});
+testFamily(() => device, "shape", opTable.shape!);
 
 test("reshape and an aligned slice along the first axis share memory", async () => {
   const [same, tail] = device.scope(() => {

@@ -56,8 +56,8 @@ export const abs: Unary = unary("abs", "abs(x)", "g * sign(x)");
 export const sign: Unary = unary("sign", "sign(x)", "T(0) * g");
 export const square: Unary = unary("square", "x * x", "g * T(2) * x");
 export const reciprocal: Unary = unary("reciprocal", "T(1) / x", "-g * y * y");
-export const sin: Unary = unary("sin", "sin(x)", "g * cos(x)");
-export const cos: Unary = unary("cos", "cos(x)", "-g * sin(x)");
+export const sin: Unary = unary("sin", "sin_(x)", "g * cos_(x)");
+export const cos: Unary = unary("cos", "cos_(x)", "-g * sin_(x)");
 export const floor: Unary = unary("floor", "floor(x)", "T(0) * g");
 /** Halves go to the even neighbour. */
 export const round: Unary = unary("round", "round(x)", "T(0) * g");
