@@ -3,6 +3,7 @@ export * from "./argmax.ts";
 export * from "./batch-norm.ts";
 export * from "./channels.ts";
 export * from "./conv2d.ts";
+export * from "./gather.ts";
 export * from "./interpolate.ts";
 export * from "./lanes.ts";
 export * from "./matmul.ts";

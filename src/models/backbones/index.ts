@@ -1,0 +1,13 @@
+/** Backbones: feature maps at three levels. */
+export { Backbone, type LevelChannels, levelStrides } from "./backbone.ts";
+export { FeatureExtractor } from "./extractor.ts";
+export { HRNet } from "./hrnet.ts";
+export { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
+export {
+  type BackboneEntry,
+  type BackboneOptions,
+  backboneNames,
+  backbones,
+  createBackbone,
+  findBackbone,
+} from "./table.ts";

@@ -1,0 +1,87 @@
+/**
+ * ResNet-18, -34, -50 and Wide-ResNet-50-2 up to layer3, which are the three levels: strides 4, 8, 16. layer4 and the classifier
+ * are left out, as timm leaves them out of a network of features. Zagoruyko and Komodakis (BMVC 2016) for the wide one.
+ */
+import { relu, type Tensor } from "../../core/index.ts";
+import {
+  BatchNorm2d,
+  type Build,
+  Conv2d,
+  chain,
+  frugal,
+  kaimingNormal,
+  MaxPool2d,
+  type Sequential,
+} from "../nn/index.ts";
+import { Backbone, type LevelChannels } from "./backbone.ts";
+import { BasicBlock, Bottleneck, blocks } from "./residual.ts";
+
+/** What tells the ResNets apart. */
+export interface ResNetShape {
+  readonly block: "basic" | "bottleneck";
+  /** Blocks of layer1, layer2, layer3. */
+  readonly counts: readonly [number, number, number];
+  /** Channels inside a bottleneck as a multiple of the planes. */
+  readonly widening?: number;
+}
+
+export interface ResNetSettings {
+  /**
+   * Start the last BatchNorm of every block from 0, so that blocks start as the identity. Default true, as timm does;
+   * reference: CDO's 2023 code builds on torchvision, which starts from 1.
+   */
+  readonly zeroInitLast?: boolean;
+}
+
+const planes = [64, 128, 256] as const;
+
+export class ResNet extends Backbone {
+  override readonly name: string;
+  override readonly channels: LevelChannels;
+  override readonly deepestStride = 16;
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly layer1: Sequential;
+  readonly layer2: Sequential;
+  readonly layer3: Sequential;
+  readonly #pool = new MaxPool2d({ kernelSize: 3, stride: 2, padding: 1 });
+
+  constructor(build: Build, name: string, shape: ResNetShape, settings: ResNetSettings = {}) {
+    super();
+    this.name = name;
+    const init = kaimingNormal({ mode: "fanOut", nonlinearity: "relu" });
+    const stem = { kernelSize: 7, stride: 2, padding: 3, bias: false, init };
+    this.conv1 = this.child("conv1", new Conv2d(build, 3, 64, stem));
+    this.bn1 = this.child("bn1", new BatchNorm2d(build, 64));
+    const kind = shape.block === "basic" ? BasicBlock : Bottleneck;
+    this.channels = planes.map((p) => p * kind.expansion) as unknown as LevelChannels;
+    const lastScale = (settings.zeroInitLast ?? true) ? 0 : 1;
+    const layer = (level: 0 | 1 | 2) => {
+      const inChannels = level === 0 ? 64 : this.channels[level - 1];
+      const size = {
+        inChannels: inChannels as number,
+        planes: planes[level],
+        count: shape.counts[level],
+      };
+      const width = planes[level] * (shape.widening ?? 1);
+      return blocks(kind, build, size, { stride: level === 0 ? 1 : 2, width, init, lastScale });
+    };
+    this.layer1 = this.child("layer1", layer(0));
+    this.layer2 = this.child("layer2", layer(1));
+    this.layer3 = this.child("layer3", layer(2));
+  }
+
+  protected override levels(x: Tensor): Tensor[] {
+    return frugal(x, () => {
+      const one = chain(x, [
+        (y) => this.conv1.forward(y),
+        (y) => this.bn1.forward(y),
+        relu,
+        (y) => this.#pool.forward(y),
+        (y) => this.layer1.forward(y),
+      ]);
+      const two = this.layer2.forward(one);
+      return [one, two, this.layer3.forward(two)];
+    });
+  }
+}

@@ -1,0 +1,93 @@
+/** The table of backbones, and the one way to make one. */
+import type { Device, Rng } from "../../core/index.ts";
+import { LoupeError } from "../../error.ts";
+import { type StateDict, teacherHeads } from "../checkpoint/index.ts";
+import type { Build } from "../nn/index.ts";
+import { type Backbone, type LevelChannels, levelStrides } from "./backbone.ts";
+import { HRNet } from "./hrnet.ts";
+import { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
+
+/** One row of the table. */
+export interface BackboneEntry {
+  /** timm's name, under which `--weights` knows the published weights. */
+  readonly name: string;
+  /** Channels of the three levels, finest first. */
+  readonly channels: LevelChannels;
+  readonly strides: readonly [4, 8, 16];
+  /** Starts of names in published weights that this network does without. */
+  readonly heads: readonly string[];
+  readonly create: (build: Build, settings: ResNetSettings) => Backbone;
+}
+
+/** Where the weights come from: a stream to draw them from, or a state dict. */
+export type BackboneOptions = ResNetSettings & { readonly device: Device } & (
+    | { readonly rng: Rng; readonly weights?: undefined }
+    | {
+        readonly rng?: undefined;
+        /** Heads of published classifiers may be in it, `last_layer` may be missing. */
+        readonly weights: StateDict;
+        /** The file's name, for messages. */
+        readonly file?: string;
+      }
+  );
+
+function resnet(name: string, shape: ResNetShape): BackboneEntry {
+  const channels: LevelChannels = shape.block === "basic" ? [64, 128, 256] : [256, 512, 1024];
+  const create = (build: Build, settings: ResNetSettings) =>
+    new ResNet(build, name, shape, settings);
+  return { name, channels, strides: levelStrides, heads: teacherHeads.resnet, create };
+}
+
+function hrnet(name: string, width: number): BackboneEntry {
+  const channels: LevelChannels = [width, 2 * width, 4 * width];
+  const create = (build: Build) => new HRNet(build, name, width);
+  return { name, channels, strides: levelStrides, heads: teacherHeads.hrnet, create };
+}
+
+/** All backbones. */
+export const backbones: readonly BackboneEntry[] = [
+  resnet("resnet18", { block: "basic", counts: [2, 2, 2] }),
+  resnet("resnet34", { block: "basic", counts: [3, 4, 6] }),
+  resnet("resnet50", { block: "bottleneck", counts: [3, 4, 6] }),
+  resnet("wide_resnet50_2", { block: "bottleneck", counts: [3, 4, 6], widening: 2 }),
+  hrnet("hrnet_w18", 18),
+  hrnet("hrnet_w32", 32),
+  hrnet("hrnet_w48", 48),
+];
+
+export const backboneNames: readonly string[] = backbones.map((b) => b.name);
+
+/**
+ * The row of a name. CDO's own names (`hrnet32`, `mshrnet32`, `timm_resnet18`) mean the same networks.
+ * @throws LoupeError `config` with the list of names
+ */
+export function findBackbone(name: string): BackboneEntry {
+  const plain = name.replace(/^timm_/, "").replace(/^(?:ms)?hrnet_?w?(\d+)$/, "hrnet_w$1");
+  const entry = backbones.find((b) => b.name === plain);
+  if (entry) return entry;
+  throw new LoupeError(
+    "config",
+    `createBackbone: there is no backbone "${name}"; choose one of ${backboneNames.join(", ")}`,
+  );
+}
+
+/**
+ * A backbone in train mode, its weights drawn from a stream or loaded.
+ * @throws LoupeError `config` for an unknown name, `checkpoint` for weights that don't fit
+ * @example const student = createBackbone("resnet18", { device, rng });
+ * @example const teacher = createBackbone("resnet18", { device, weights });
+ */
+export function createBackbone(name: string, options: BackboneOptions): Backbone {
+  const entry = findBackbone(name);
+  const { device, rng, weights } = options;
+  const backbone = entry.create({ device, rng }, options);
+  if (!weights) return backbone;
+  try {
+    const file = options.file ?? "weights";
+    backbone.loadStateDict(weights, { ignore: entry.heads, file });
+    return backbone;
+  } catch (error) {
+    backbone.dispose();
+    throw error;
+  }
+}
