@@ -2,9 +2,14 @@
 export { argmax, argmin } from "./argmax.ts";
 export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
+export { cosineSimilarity } from "./cosine-similarity.ts";
+export { gather, scatterAdd } from "./gather.ts";
+export { type IndexList, indexAdd, indexSelect } from "./index-select.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
+export { layerNorm } from "./layer-norm.ts";
 export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";
+export { type NormalizeOptions, normalize } from "./normalize.ts";
 export { permute } from "./permute.ts";
 export * from "./pointwise.ts";
 export {
@@ -17,4 +22,5 @@ export {
 } from "./pool2d.ts";
 export { max, mean, min, norm, std, sum, variance } from "./reduce.ts";
 export { concat, expand, reshape, slice, stack } from "./shape.ts";
+export { logSoftmax, softmax } from "./softmax.ts";
 export { type Ordered, type SortOptions, sort, type TopkOptions, topk } from "./sort.ts";
