@@ -1,6 +1,7 @@
 /** The kernels' API: specs as data. */
 export * from "./argmax.ts";
 export * from "./batch-norm.ts";
+export * from "./cdist.ts";
 export * from "./channels.ts";
 export * from "./conv2d.ts";
 export * from "./cosine-similarity.ts";
@@ -9,6 +10,7 @@ export * from "./interpolate.ts";
 export * from "./lanes.ts";
 export * from "./layer-norm.ts";
 export * from "./matmul.ts";
+export * from "./nearest.ts";
 export * from "./normalize.ts";
 export * from "./optim.ts";
 export * from "./order.ts";

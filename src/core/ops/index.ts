@@ -1,6 +1,7 @@
 /** All ops. */
 export { argmax, argmin } from "./argmax.ts";
 export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
+export { type CdistOptions, cdist } from "./cdist.ts";
 export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
 export { cosineSimilarity } from "./cosine-similarity.ts";
 export { gather, scatterAdd } from "./gather.ts";
@@ -9,6 +10,7 @@ export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { layerNorm } from "./layer-norm.ts";
 export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";
+export { type NearestOptions, nearest } from "./nearest.ts";
 export { type NormalizeOptions, normalize } from "./normalize.ts";
 export { permute } from "./permute.ts";
 export * from "./pointwise.ts";
