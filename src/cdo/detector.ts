@@ -13,8 +13,8 @@ import {
   createBackbone,
   epochStepLR,
   exponentialLR,
+  FeatureExtractor,
   type StateDict,
-  teacherHeads,
 } from "../models/index.ts";
 import { type CdoConfig, cdoConfig } from "./config.ts";
 import { cdoLoss } from "./loss.ts";
@@ -41,7 +41,7 @@ export class Cdo implements Detector {
   readonly method = "cdo";
   readonly device: Device;
   readonly #config: CdoConfig;
-  readonly #teacher: Backbone;
+  readonly #teacher: FeatureExtractor;
   readonly #student: Backbone;
   readonly #optimiser: Adam | AdamW;
 
@@ -50,13 +50,14 @@ export class Cdo implements Detector {
     this.device = device;
     this.#config = cdoConfig(config);
     const { backbone, version } = this.#config;
-    const rng = Rng.seeded(seed);
+    const rng = new Rng(seed);
     // reference: torchvision's ResNet, used in 2023, does not start its last BatchNorms from zero
-    const settings = { zeroInitLast: version === "2025" };
-    this.#teacher = createBackbone(backbone, { device, rng: rng.fork("teacher") }, settings);
-    if (teacher) this.#teacher.loadStateDict(teacher, { ignore: teacherHeads });
-    this.#teacher.freeze().eval();
-    this.#student = createBackbone(backbone, { device, rng: rng.fork("student") }, settings);
+    const common = { device, zeroInitLast: version === "2025" };
+    const source = teacher
+      ? { weights: teacher }
+      : { rng: rng.fork("teacher"), zeroInitLast: false };
+    this.#teacher = new FeatureExtractor(createBackbone(backbone, { ...common, ...source }));
+    this.#student = createBackbone(backbone, { ...common, rng: rng.fork("student") });
     this.#optimiser = this.#createOptimiser();
   }
 
@@ -88,7 +89,7 @@ export class Cdo implements Detector {
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor {
     const student = this.#student.train();
     this.#optimiser.lr = this.learningRate(at);
-    const expert = noGrad(() => this.#teacher.forward(images));
+    const expert = this.#teacher.forward(images);
     const { gamma, oom, version } = this.#config;
     const loss = cdoLoss(expert, student.forward(images), masks, {
       gamma,
@@ -126,7 +127,7 @@ export class Cdo implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return noGrad(() => this.#teacher.forward(images));
+    return this.#teacher.forward(images);
   }
 
   async modelState(): Promise<StateDict> {
@@ -138,11 +139,11 @@ export class Cdo implements Detector {
   }
 
   async frozenState(): Promise<StateDict> {
-    return prefixed("net_t.", await this.#teacher.stateDict());
+    return prefixed("net_t.", await this.#teacher.backbone.stateDict());
   }
 
   loadFrozenState(state: StateDict): void {
-    this.#teacher.loadStateDict(unprefixed("net_t.", state));
+    this.#teacher.backbone.loadStateDict(unprefixed("net_t.", state));
   }
 
   trainingState(): Promise<StateDict> {

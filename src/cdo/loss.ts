@@ -104,6 +104,6 @@ function signedWeights(d: Tensor, mask: Tensor, gamma: number): Tensor {
     );
   const mn = meanOver(normal);
   const ma = meanOver(sub(1, normal));
-  const f = `select(-pow_(ma / max(d, T(p.least)), T(p.gamma)), pow_(d / mn, T(p.gamma)), m == T(0))`;
+  const f = `select(-pow_(ma / max(d, T(p.least)), T(p.gamma)), pow_(max(d, T(p.least)) / mn, T(p.gamma)), m == T(0))`;
   return map("cdo weights", { f }, { d, m: mask, mn, ma }, { gamma, least: leastDiscrepancy });
 }

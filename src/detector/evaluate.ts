@@ -1,5 +1,5 @@
 /** Runs a detector over test images: maps, scores, and with masks the table of metrics. */
-import type { Batch } from "../data/index.ts";
+import type { Batch, Sample } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
 import { type Evaluation, evaluate, type ProtocolName } from "../metrics/index.ts";
 import type { Detector } from "./detector.ts";
@@ -17,9 +17,10 @@ export interface Prediction {
   readonly mask?: Uint8Array;
 }
 
-/** Maps and scores of every image of the batches, in order. */
+/** Maps and scores of every image of the batches, in order. `samples`: the list that the batches were made from. */
 export async function predictBatches(
   detector: Detector,
+  samples: readonly Sample[],
   batches: AsyncIterable<Batch>,
   onImage?: (done: number) => void,
 ): Promise<Prediction[]> {
@@ -28,7 +29,7 @@ export async function predictBatches(
     const [maps] = await detector.device.read(() => [
       detector.predict(upload(detector.device, batch)[0]),
     ]);
-    const pixels = batch.size ** 2;
+    const pixels = batch.side ** 2;
     batch.paths.forEach((path, i) => {
       const map = (maps as Float32Array).slice(i * pixels, (i + 1) * pixels);
       requireFinite(detector.method, path, map);
@@ -36,7 +37,7 @@ export async function predictBatches(
         v > 0.5 ? 1 : 0,
       );
       const label = batch.labels[i] as number;
-      const masked = label === 0 || (batch.hasMask[i] ?? false);
+      const masked = label === 0 || samples[batch.indices[i] as number]?.maskPath !== undefined;
       results.push({
         path,
         label,

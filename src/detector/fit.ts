@@ -79,10 +79,9 @@ async function trainOn(detector: Detector, batch: Batch, at: StepPosition): Prom
 
 /** A batch on the GPU: images `[N, H, W, 3]` and masks `[N, H, W, 1]`. */
 export function upload(device: Device, batch: Batch): [Tensor, Tensor] {
-  const { size } = batch;
-  const n = batch.paths.length;
+  const { size, side, images, masks } = batch;
   return [
-    device.tensor(batch.images, [n, size, size, 3]),
-    device.tensor(batch.masks, [n, size, size, 1]),
+    device.tensor(images as Float32Array<ArrayBuffer>, [size, side, side, 3]),
+    device.tensor(masks as Float32Array<ArrayBuffer>, [size, side, side, 1]),
   ];
 }

@@ -142,7 +142,10 @@ export class RunFolder {
     const tensors: StateDict = new Map();
     for (const [name, tensor] of model) tensors.set(`model/${name}`, tensor);
     for (const [name, tensor] of training) tensors.set(`training/${name}`, tensor);
-    const metadata = { progress: JSON.stringify(progress), extra: JSON.stringify(extra) };
+    const metadata = new Map([
+      ["progress", JSON.stringify(progress)],
+      ["extra", JSON.stringify(extra)],
+    ]);
     return this.writeBytes(names.checkpoint, writeSafetensors(tensors, metadata));
   }
 
@@ -150,29 +153,29 @@ export class RunFolder {
   async loadCheckpoint(): Promise<TrainingCheckpoint | undefined> {
     const path = this.file(names.checkpoint);
     if (!(await exists(path))) return undefined;
-    const { tensors, metadata } = readSafetensors(await readBytes(path), path);
+    const { tensors, metadata } = await readTensors(path);
     const part = (prefix: string): StateDict =>
       new Map(
         [...tensors]
           .filter(([k]) => k.startsWith(prefix))
           .map(([k, v]) => [k.slice(prefix.length), v]),
       );
-    const progress = parseProgress(path, metadata.progress);
-    const extra = JSON.parse(metadata.extra ?? "{}") as Record<string, unknown>;
+    const progress = parseProgress(path, metadata.get("progress"));
+    const extra = JSON.parse(metadata.get("extra") ?? "{}") as Record<string, unknown>;
     return { progress, model: part("model/"), training: part("training/"), extra };
   }
 
   saveFrozen(state: StateDict): Promise<void> {
-    return this.writeBytes(names.frozen, writeSafetensors(state, {}));
+    return this.writeBytes(names.frozen, writeSafetensors(state));
   }
 
   async loadFrozen(): Promise<StateDict> {
     const path = this.file(names.frozen);
-    return readSafetensors(await readBytes(path), path).tensors;
+    return (await readTensors(path)).tensors;
   }
 
   saveModel(state: StateDict, metadata: Readonly<Record<string, string>>): Promise<void> {
-    return this.writeBytes(names.model, writeSafetensors(state, { ...metadata }));
+    return this.writeBytes(names.model, writeSafetensors(state, new Map(Object.entries(metadata))));
   }
 
   /** The trained network; a run that never finished an epoch has none. */
@@ -184,7 +187,7 @@ export class RunFolder {
         `${path}: this run has no trained model yet; finish it with \`loupe train … --resume\``,
       );
     }
-    return readSafetensors(await readBytes(path), path).tensors;
+    return (await readTensors(path)).tensors;
   }
 
   saveThresholds(thresholds: Thresholds): Promise<void> {
@@ -208,4 +211,14 @@ function parseProgress(path: string, text: string | undefined): Progress {
     "checkpoint",
     `${path}: its metadata lacks the position of the run; it is not a checkpoint of loupe`,
   );
+}
+
+async function readTensors(path: string): Promise<ReturnType<typeof readSafetensors>> {
+  const bytes = await readBytes(path);
+  try {
+    return readSafetensors(bytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LoupeError("checkpoint", `${path}: ${reason}; the file is damaged`, { cause });
+  }
 }
