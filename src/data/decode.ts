@@ -181,9 +181,9 @@ function byteOf({ depth, colour, samples }: Png, options: DecodeOptions) {
   if (colour !== 0 || options.grey16 === "high-byte") return (v: number) => v >> 8;
   const lost = (samples as Uint16Array).reduce((sum, v) => sum + (v > 255 ? 1 : 0), 0);
   if (lost > 0) {
-    const counts = `${lost} of ${samples.length} pixels are above 255 and become white`;
-    const next = 'as in Pillow; set grey16 to "high-byte" to keep the range';
-    const message = `16-bit grey: ${counts}, ${next}`;
+    const rule = "16-bit grey above 255 becomes white, as in Pillow";
+    const next = 'set grey16 to "high-byte" to keep the range';
+    const message = `${rule} (${next}): ${lost} of ${samples.length} pixels`;
     options.report?.({ level: "warning", file: options.file ?? "image", message });
   }
   return (v: number) => Math.min(v, 255);

@@ -49,6 +49,7 @@ export async function writeFile(path: string, bytes: Uint8Array): Promise<void> 
 
 const deepest = 32;
 const mostFiles = 2_000_000;
+const tooDeep = `more than ${deepest} folders deep, left out`;
 
 /**
  * Lists the files below a folder. A symbolic link is followed only to a place inside the folder; any other becomes a
@@ -77,7 +78,7 @@ async function walk(listing: Listing, inside: string, open: readonly string[]): 
     if (target.kind === "folder") await walk(listing, path, [...open, target.real]);
     else if (target.kind === "file") listing.files.push(path);
     else if (target.kind === "refused") {
-      const message = `${target.why}; left out`;
+      const message = target.why;
       listing.findings.push({ level: "warning", file: `${listing.root}/${path}`, message });
     }
     if (listing.files.length > mostFiles) {
@@ -95,22 +96,26 @@ type Target =
 function plainTarget(entry: Dirent, open: readonly string[]): Target {
   if (entry.isFile()) return { kind: "file" };
   if (!entry.isDirectory()) return { kind: "other" };
-  if (open.length > deepest) return { kind: "refused", why: `more than ${deepest} folders deep` };
+  if (open.length > deepest) return { kind: "refused", why: tooDeep };
   return { kind: "folder", real: join(open.at(-1)!, entry.name) };
 }
 
 async function follow(path: string, open: readonly string[]): Promise<Target> {
   const real = await realpath(path).catch(() => undefined);
-  if (real === undefined) return { kind: "refused", why: "symbolic link to nothing" };
+  if (real === undefined) return { kind: "refused", why: "symbolic link to nothing, left out" };
   const root = open[0]!;
   if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) {
-    return { kind: "refused", why: `symbolic link that leaves the folder (to ${real})` };
+    return {
+      kind: "refused",
+      why: `symbolic link out of the folder, left out (copy the files): ${real}`,
+    };
   }
-  if (open.includes(real)) return { kind: "refused", why: "symbolic link to a folder above it" };
+  if (open.includes(real))
+    return { kind: "refused", why: "symbolic link to a folder above it, left out" };
   const there = await stat(real);
   if (there.isFile()) return { kind: "file" };
   if (!there.isDirectory()) return { kind: "other" };
-  if (open.length > deepest) return { kind: "refused", why: `more than ${deepest} folders deep` };
+  if (open.length > deepest) return { kind: "refused", why: tooDeep };
   return { kind: "folder", real };
 }
 

@@ -85,43 +85,47 @@ export function resizeColumns(
   const { columns, channels, left } = source;
   const stride = columns * channels;
   const data = new Uint8Array((bottom - top) * stride);
-  const clamped = new Uint8ClampedArray(data.buffer);
   const sums = new Int32Array(stride);
   for (let y = top; y < bottom; y++) {
-    sums.fill(half);
-    const k = y * weights.taps;
-    const last = k + weights.count[y]!;
     const first = (weights.start[y]! - source.top) * stride;
-    addRows(source.data, first, weights.value, k, last, sums);
-    const o = (y - top) * stride;
-    for (let x = 0; x < stride; x++) clamped[o + x] = sums[x]! >> weightBits;
+    const k = y * weights.taps;
+    const row = data.subarray((y - top) * stride, (y - top + 1) * stride);
+    sumRows(source.data, first, weights.value.subarray(k, k + weights.count[y]!), sums, row);
   }
   return { top, left, rows: bottom - top, columns, channels, data };
 }
 
-/** Adds the weighted rows to `sums`, four at a time: the sums are then loaded and stored a quarter as often. */
-function addRows(
+/** The weighted sum of rows, four at a time, so that the sums are loaded and stored a quarter as often. */
+function sumRows(
   from: Uint8Array,
   first: number,
-  value: Int32Array,
-  begin: number,
-  end: number,
+  weights: Int32Array,
   sums: Int32Array,
+  out: Uint8Array,
 ): void {
   const stride = sums.length;
-  let a = first;
-  for (let k = begin; k < end; k += 4, a += 4 * stride) {
-    const w0 = value[k]!;
-    const w1 = k + 1 < end ? value[k + 1]! : 0;
-    const w2 = k + 2 < end ? value[k + 2]! : 0;
-    const w3 = k + 3 < end ? value[k + 3]! : 0;
-    const b = k + 1 < end ? a + stride : a;
-    const c = k + 2 < end ? b + stride : a;
-    const d = k + 3 < end ? c + stride : a;
-    for (let x = 0; x < stride; x++) {
-      const ab = Math.imul(from[a + x]!, w0) + Math.imul(from[b + x]!, w1);
-      const cd = Math.imul(from[c + x]!, w2) + Math.imul(from[d + x]!, w3);
-      sums[x] = (sums[x]! + ab + cd) | 0;
+  sums.fill(half);
+  for (let k = 0, a = first; k < weights.length; k += 4, a += 4 * stride) {
+    const left = weights.length - k;
+    const w0 = weights[k]!;
+    const w1 = left > 1 ? weights[k + 1]! : 0;
+    const w2 = left > 2 ? weights[k + 2]! : 0;
+    const w3 = left > 3 ? weights[k + 3]! : 0;
+    const b = left > 1 ? a + stride : a;
+    const c = left > 2 ? b + stride : a;
+    const d = left > 3 ? c + stride : a;
+    if (left > 4) {
+      for (let x = 0; x < stride; x++) {
+        const ab = Math.imul(from[a + x]!, w0) + Math.imul(from[b + x]!, w1);
+        const cd = Math.imul(from[c + x]!, w2) + Math.imul(from[d + x]!, w3);
+        sums[x] = (sums[x]! + ab + cd) | 0;
+      }
+    } else {
+      for (let x = 0; x < stride; x++) {
+        const ab = Math.imul(from[a + x]!, w0) + Math.imul(from[b + x]!, w1);
+        const cd = Math.imul(from[c + x]!, w2) + Math.imul(from[d + x]!, w3);
+        out[x] = clamp((sums[x]! + ab + cd) | 0);
+      }
     }
   }
 }

@@ -127,7 +127,7 @@ test("16-bit grey is clipped as in Pillow, with a warning, or keeps its high byt
       level: "warning",
       file: "x.png",
       message:
-        '16-bit grey: 2 of 4 pixels are above 255 and become white, as in Pillow; set grey16 to "high-byte" to keep the range',
+        '16-bit grey above 255 becomes white, as in Pillow (set grey16 to "high-byte" to keep the range): 2 of 4 pixels',
     },
   ]);
   const high = await decodeImage(file, { mode: "L", grey16: "high-byte", report });

@@ -1,0 +1,158 @@
+/**
+ * Opens every file of a data set and says what was found, paired and left out, and why: the work behind
+ * `loupe data check`. It never stops at a problem; what is unusable is missing from the data set it hands back.
+ */
+import { readFile } from "#codec";
+import type { Dataset, Sample, ScanOptions } from "./dataset.ts";
+import { decodeImage } from "./decode.ts";
+import type { Finding } from "./finding.ts";
+import type { Image } from "./image.ts";
+import { decodeMask, type MaskOptions, sizeFinding } from "./mask.ts";
+import { scanFolder } from "./scan.ts";
+
+/** What one class consists of. `sizes`: how many images have which size, as "256x256". */
+export type ClassSummary = {
+  readonly name: string;
+  readonly train: number;
+  readonly testGood: number;
+  readonly defects: Readonly<Record<string, { images: number; masks: number }>>;
+  readonly sizes: Readonly<Record<string, number>>;
+};
+
+/** The result of a check. `dataset` holds only what can be used. */
+export type CheckReport = {
+  readonly dataset: Dataset;
+  readonly classes: readonly ClassSummary[];
+  readonly findings: readonly Finding[];
+};
+
+/** How to check: as scanning, and how masks are read; `progress` is told after every sample. */
+export type CheckOptions = ScanOptions &
+  MaskOptions & { readonly progress?: (done: number, total: number) => void };
+
+const atOnce = 4;
+
+/**
+ * Scans a folder and decodes every image and mask in it. Throws as `scanFolder` does when there is no data set at all.
+ */
+export async function checkFolder(root: string, options: CheckOptions = {}): Promise<CheckReport> {
+  const dataset = await scanFolder(root, options);
+  const samples = [...dataset.train, ...dataset.test];
+  const opened: Opened[] = [];
+  for (let at = 0; at < samples.length; at += atOnce) {
+    const group = samples.slice(at, at + atOnce);
+    opened.push(...(await Promise.all(group.map((sample) => openSample(sample, options)))));
+    options.progress?.(opened.length, samples.length);
+  }
+  const usable = new Map(
+    opened.flatMap((o) => (o.sample ? [[o.sample.path, o.sample] as const] : [])),
+  );
+  const keep = (all: readonly Sample[]) => all.flatMap(({ path }) => usable.get(path) ?? []);
+  const found = opened.flatMap((o) => o.findings);
+  const findings = [...dataset.findings, ...found, ...copies(opened, dataset)];
+  const kept = { ...dataset, train: keep(dataset.train), test: keep(dataset.test), findings };
+  return { dataset: kept, classes: dataset.classes.map((c) => summary(c, kept, opened)), findings };
+}
+
+type Opened = {
+  readonly path: string;
+  /** The sample as far as it can be used: without its mask if that can't be read. */
+  readonly sample?: Sample;
+  readonly size?: string;
+  readonly hash?: string;
+  readonly findings: readonly Finding[];
+};
+
+async function openSample(sample: Sample, options: CheckOptions): Promise<Opened> {
+  const findings: Finding[] = [];
+  const report = (finding: Finding) => void findings.push(finding);
+  const limit = options.maxPixels ? { maxPixels: options.maxPixels } : {};
+  const { path, maskPath, ...rest } = sample;
+  try {
+    const bytes = await readFile(path);
+    const image = await decodeImage(bytes, { file: path, report, ...limit });
+    const mask = maskPath && (await openMask(path, image, maskPath, { ...options, report }));
+    const kept = mask ? sample : { path, ...rest };
+    const size = `${image.width}x${image.height}`;
+    return { path, sample: kept, size, hash: await digest(bytes), findings };
+  } catch (error) {
+    findings.push({ level: "error", file: path, message: reason(error, path) });
+    return { path, findings };
+  }
+}
+
+/** Whether the mask can be used; what is wrong with it goes to `report`. */
+async function openMask(
+  path: string,
+  image: Image,
+  maskPath: string,
+  options: MaskOptions & { report: (finding: Finding) => void },
+): Promise<boolean> {
+  try {
+    const mask = await decodeMask(await readFile(maskPath), maskPath, options);
+    const { width, height } = mask;
+    const size = sizeFinding({ ...image, path }, { path: maskPath, width, height });
+    if (size) options.report(size);
+    if (!mask.data.includes(255)) {
+      const message = `no pixel of the mask is marked, but its image is defective: ${path}`;
+      options.report({ level: "warning", file: maskPath, message });
+    }
+    return size?.level !== "error";
+  } catch (error) {
+    options.report({ level: "error", file: maskPath, message: reason(error, maskPath) });
+    return false;
+  }
+}
+
+/** The message of an error without the parts that a finding has in its own fields. */
+function reason(error: unknown, file: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^(decode|read): /, "").replace(`${file}: `, "");
+}
+
+async function digest(bytes: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", bytes as BufferSource);
+  return Array.from(new Uint8Array(hash), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** Files with equal bytes; a test image that was trained on makes results look better than they are. */
+function copies(opened: readonly Opened[], dataset: Dataset): Finding[] {
+  const trained = new Set(dataset.train.map(({ path }) => path));
+  const first = new Map<string, string>();
+  const findings: Finding[] = [];
+  for (const { path, hash } of opened) {
+    if (hash === undefined) continue;
+    const other = first.get(hash);
+    if (other === undefined) {
+      first.set(hash, path);
+      continue;
+    }
+    const both = trained.has(other) !== trained.has(path);
+    const why = both ? "tested on and trained on (remove one)" : "used twice";
+    findings.push({
+      level: "warning",
+      file: path,
+      message: `same bytes as another file, ${why}: ${other}`,
+    });
+  }
+  return findings;
+}
+
+function summary(name: string, dataset: Dataset, opened: readonly Opened[]): ClassSummary {
+  const ofClass = (all: readonly Sample[]) => all.filter(({ className }) => className === name);
+  const [train, test] = [ofClass(dataset.train), ofClass(dataset.test)];
+  const defects: Record<string, { images: number; masks: number }> = {};
+  for (const { defect, label, maskPath } of test) {
+    if (label === 0) continue;
+    defects[defect] ??= { images: 0, masks: 0 };
+    defects[defect].images++;
+    if (maskPath) defects[defect].masks++;
+  }
+  const paths = new Set([...train, ...test].map(({ path }) => path));
+  const sizes: Record<string, number> = {};
+  for (const { path, size } of opened) {
+    if (size && paths.has(path)) sizes[size] = (sizes[size] ?? 0) + 1;
+  }
+  const testGood = test.filter(({ label }) => label === 0).length;
+  return { name, train: train.length, testGood, defects, sizes };
+}

@@ -1,0 +1,115 @@
+/**
+ * From a folder to a data set. The layouts are tried in order of this table; a further kind of data set is one more
+ * file in `layouts/` and one more row here.
+ */
+import { listFiles, readFile } from "#codec";
+import { LoupeError } from "../error.ts";
+import {
+  byCodePoint,
+  type Dataset,
+  type Folder,
+  type Layout,
+  type Sample,
+  type ScanOptions,
+} from "./dataset.ts";
+import type { Finding } from "./finding.ts";
+import { mvtec } from "./layouts/mvtec.ts";
+import { sortedSet } from "./layouts/names.ts";
+import { plain } from "./layouts/plain.ts";
+
+/** All kinds of data set that are read, the more particular ones first. */
+export const layouts: readonly Layout[] = [mvtec, plain];
+
+/**
+ * Sorts the images below a folder into classes, training and test. Nothing is opened; use `checkFolder` for that.
+ * Each problem is a finding, the other files go on. Throws `LoupeError("io")` when the folder can't be listed,
+ * `LoupeError("data")` when no layout fits or a class is unknown.
+ */
+export async function scanFolder(root: string, options: ScanOptions = {}): Promise<Dataset> {
+  return readDataset(await openFolder(root), options);
+}
+
+/** Lists a folder on disk. Throws `LoupeError("io")`. */
+export async function openFolder(root: string): Promise<Folder> {
+  const listing = await listFiles(root);
+  const files = [...listing.files].sort(byCodePoint);
+  const read = (file: string) => readFile(`${listing.root}/${file}`);
+  return { root: listing.root, files, findings: listing.findings, read };
+}
+
+/** As `scanFolder`, for files from elsewhere, such as a folder picked in a page. */
+export async function readDataset(folder: Folder, options: ScanOptions = {}): Promise<Dataset> {
+  const layout = chooseLayout(folder, options.layout ?? "auto");
+  const found = await layout.read(folder, options);
+  const classes = chooseClasses(folder.root, sortedSet(found.classes), options.classes);
+  const chosen = (samples: readonly Sample[]) =>
+    samples.filter(({ className }) => classes.includes(className)).sort(bySample);
+  const [train, test] = [chosen(found.train), chosen(found.test)];
+  const findings = [
+    ...folder.findings,
+    ...found.findings,
+    ...shortages(folder.root, classes, train, test),
+  ];
+  return { root: folder.root, layout: layout.name, classes, train, test, findings };
+}
+
+function chooseLayout(folder: Folder, name: string): Layout {
+  const known = layouts.map((layout) => `${layout.name} (${layout.looksLike})`).join(" or ");
+  if (name !== "auto") {
+    const layout = layouts.find((l) => l.name === name);
+    if (layout) return layout;
+    throw new LoupeError("config", `scan: unknown layout "${name}"; there is ${known}`);
+  }
+  const layout = layouts.find((l) => l.matches(folder));
+  if (layout) return layout;
+  const folders = sortedSet(
+    folder.files.map((path) => path.split("/").slice(0, -1).join("/") || "."),
+  );
+  const seen = folders.slice(0, 8).join(", ") + (folders.length > 8 ? ", ..." : "");
+  const what = folder.files.length === 0 ? "it is empty" : `it has files in: ${seen}`;
+  const next = "put the normal images into a folder named good";
+  throw new LoupeError(
+    "data",
+    `scan: ${folder.root}: no known layout; ${what}. Expected ${known}; ${next}`,
+  );
+}
+
+function chooseClasses(
+  root: string,
+  found: readonly string[],
+  wanted: readonly string[] | undefined,
+): readonly string[] {
+  if (!wanted) return found;
+  for (const name of wanted) {
+    if (found.includes(name)) continue;
+    throw new LoupeError("data", `scan: ${root}: no class "${name}"; there is ${found.join(", ")}`);
+  }
+  return found.filter((name) => wanted.includes(name));
+}
+
+function bySample(a: Sample, b: Sample): number {
+  return byCodePoint(a.className, b.className) || byCodePoint(a.path, b.path);
+}
+
+function shortages(
+  root: string,
+  classes: readonly string[],
+  train: readonly Sample[],
+  test: readonly Sample[],
+): Finding[] {
+  const findings: Finding[] = [];
+  for (const name of classes) {
+    const add = (level: Finding["level"], message: string) =>
+      void findings.push({ level, file: root, message: `${message}: class ${name}` });
+    const tested = test.filter(({ className }) => className === name);
+    if (!train.some(({ className }) => className === name)) {
+      add("error", "no normal images to train on (put some into good or train/good)");
+    }
+    if (tested.every(({ label }) => label === 0)) {
+      add("warning", "no defective test images, scores can't be measured");
+    } else if (tested.every(({ label }) => label === 1)) {
+      add("warning", "no normal test images, scores can't be measured");
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,151 @@
+/**
+ * From a sample to the numbers a network sees: read, resize, add synthetic anomalies, normalise. What is random comes from
+ * (seed, epoch, index of the sample), so it does not matter in which order, how early or how often samples are loaded.
+ */
+import { readFile } from "#codec";
+import { LoupeError } from "../error.ts";
+import { type ImageCache, imageCache, type Kept } from "./cache.ts";
+import type { Sample } from "./dataset.ts";
+import { type DecodeOptions, decodeImage } from "./decode.ts";
+import type { Image } from "./image.ts";
+import { binaryMask, decodeMask, fractionalMask, type MaskOptions, sizeFinding } from "./mask.ts";
+import { normalise } from "./normalise.ts";
+import { seededRandom } from "./random.ts";
+import { type Filter, resize } from "./resize.ts";
+import { cleanImage, type NoiseOptions, whiteNoise } from "./white-noise.ts";
+
+/**
+ * Loads one sample into `image` `[size, size, 3]` (normalised) and `mask` `[size, size]`. `index`: place of the sample in
+ * its list, which together with seed and epoch decides what is random.
+ */
+export type Transform = (
+  sample: Sample,
+  index: number,
+  image: Float32Array,
+  mask: Float32Array,
+) => Promise<void>;
+
+/** How images and masks are read and resized. `size`: side in pixels. */
+export type LoadOptions = MaskOptions &
+  Pick<DecodeOptions, "maxPixels" | "grey16" | "report"> & {
+    readonly size: number;
+    /** `2025` (default): Pillow's bilinear for images and masks. `2023`: OpenCV's, masks nearest. */
+    readonly version?: "2025" | "2023";
+    /** Where bytes come from; default the file system, in a page `fetch`. */
+    readonly read?: (path: string) => Promise<Uint8Array>;
+  };
+
+/** How training images are made. */
+export type TrainOptions = LoadOptions & {
+  readonly seed: number;
+  /** Which pass over the data this is, from 0. */
+  readonly epoch: number;
+  /** Synthetic anomalies on normal images; `false` leaves them clean and out of the detour. Default: on. */
+  readonly anomalies?: Omit<NoiseOptions, "version"> | false;
+  /** Share one over all epochs; default: a new one, which saves nothing. */
+  readonly cache?: ImageCache;
+};
+
+/** The filters for images and masks of each version of the reference. */
+const filtersOf: Record<"2025" | "2023", { image: Filter; mask: Filter }> = {
+  2025: { image: "bilinear", mask: "bilinear" },
+  2023: { image: "cv2-bilinear", mask: "cv2-nearest" },
+};
+
+/**
+ * Training: normal images get synthetic anomalies and their mask (fractional borders), defective ones keep their own
+ * mask, resized and not binarised. Source: CDO, ad_dataset.py (2025), dataset.py (2023).
+ */
+export function trainTransform(options: TrainOptions): Transform {
+  checkSize(options.size);
+  const { seed, epoch, size, version = "2025", anomalies = {}, cache = imageCache(0) } = options;
+  if (anomalies === false) return plainTransform(options, fractionalMask, cache);
+  const plainly = plainTransform(options, fractionalMask, cache);
+  const noise: NoiseOptions = { ...anomalies, version };
+  const detour = version === "2025" && anomalies.detour !== false;
+  return async (sample, index, image, mask) => {
+    if (sample.label === 1) return plainly(sample, index, image, mask);
+    const kept = await remember(cache, `${version} ${detour} ${size} ${sample.path}`, async () => {
+      const source = await readPixels(sample.path, options);
+      const clean = cleanImage(source, size, noise);
+      return detour ? { clean, source } : { clean };
+    });
+    const random = seededRandom(seed, epoch, index);
+    const noisy = whiteNoise(kept.source ?? kept.clean, size, random, noise, kept.clean);
+    normalise(noisy.image, image);
+    for (let i = 0; i < mask.length; i++) mask[i] = noisy.mask.data[i]! / 255;
+  };
+}
+
+/** Evaluation: images are resized and normalised, masks are 1 where the resized mask is above one half. */
+export function testTransform(options: LoadOptions): Transform {
+  checkSize(options.size);
+  return plainTransform(options, binaryMask, imageCache(0));
+}
+
+function plainTransform(
+  options: LoadOptions,
+  toMask: typeof fractionalMask,
+  cache: ImageCache,
+): Transform {
+  const { size, version = "2025" } = options;
+  const filters = filtersOf[version];
+  return async (sample, _index, image, mask) => {
+    let decoded: Image | undefined;
+    const key = `${version} plain ${size} ${sample.path}`;
+    const { clean } = await remember(cache, key, async () => {
+      decoded = await readPixels(sample.path, options);
+      return { clean: resize(decoded, { width: size, height: size }, filters.image) };
+    });
+    normalise(clean, image);
+    mask.fill(0);
+    if (sample.maskPath === undefined) return;
+    const whole = await readFittingMask(sample.path, decoded, sample.maskPath, options);
+    mask.set(toMask(whole, size, filters.mask));
+    if (sample.label === 1 && !mask.some((v) => v > 0)) {
+      const message = `nothing is left of the mask at this size, its image stays defective: ${size}`;
+      options.report?.({ level: "warning", file: sample.maskPath, message });
+    }
+  };
+}
+
+async function remember(cache: ImageCache, key: string, make: () => Promise<Kept>): Promise<Kept> {
+  const known = cache.get(key);
+  if (known) return known;
+  const made = await make();
+  cache.put(key, made);
+  return made;
+}
+
+async function readPixels(path: string, options: LoadOptions): Promise<Image> {
+  const { maxPixels, grey16, report, read = readFile } = options;
+  return decodeImage(await read(path), {
+    file: path,
+    ...(maxPixels === undefined ? {} : { maxPixels }),
+    ...(grey16 === undefined ? {} : { grey16 }),
+    ...(report === undefined ? {} : { report }),
+  });
+}
+
+/** The mask, binary; refused when its aspect ratio is not the image's (unknown when that came from the cache). */
+async function readFittingMask(
+  path: string,
+  image: Image | undefined,
+  maskPath: string,
+  options: LoadOptions,
+): Promise<Image> {
+  const mask = await decodeMask(await (options.read ?? readFile)(maskPath), maskPath, options);
+  const { width, height } = mask;
+  const finding = image && sizeFinding({ ...image, path }, { path: maskPath, width, height });
+  if (finding?.level === "error") {
+    throw new LoupeError("data", `mask: ${maskPath}: ${finding.message}`);
+  }
+  if (finding) options.report?.(finding);
+  return mask;
+}
+
+function checkSize(size: number): void {
+  if (!Number.isSafeInteger(size) || size < 1) {
+    throw new LoupeError("config", `size: must be a whole number of pixels, got ${size}`);
+  }
+}
