@@ -5,6 +5,7 @@ export { type CdistOptions, cdist } from "./cdist.ts";
 export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
 export { cosineSimilarity } from "./cosine-similarity.ts";
 export { gather, scatterAdd } from "./gather.ts";
+export { type GaussianBlurOptions, gaussianBlur } from "./gaussian-blur.ts";
 export { type IndexList, indexAdd, indexSelect } from "./index-select.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { layerNorm } from "./layer-norm.ts";
@@ -12,6 +13,7 @@ export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";
 export { type NearestOptions, nearest } from "./nearest.ts";
 export { type NormalizeOptions, normalize } from "./normalize.ts";
+export { type PadOptions, pad, padAxes } from "./pad.ts";
 export { permute } from "./permute.ts";
 export * from "./pointwise.ts";
 export {
