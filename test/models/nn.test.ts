@@ -22,6 +22,7 @@ import {
   kaimingBound,
   kaimingNormal,
   kaimingStd,
+  LayerNorm,
   Linear,
   MaxPool2d,
   ModuleList,
@@ -32,7 +33,7 @@ import {
   uniform,
   writeSafetensors,
 } from "../../src/models/index.ts";
-import { closeTo, loadFamily } from "../core/fixtures.ts";
+import { type BuiltTensor, buildInputs, closeTo, loadFamily } from "../core/fixtures.ts";
 import { rnd } from "../golden.ts";
 
 let device: Device;
@@ -233,6 +234,35 @@ test("a linear layer is x · Wᵀ + b over the last axis, whatever stands before
   expect(() => linear.forward(y)).toThrow("Linear: the last axis must have 5 features");
   y.dispose();
   linear.dispose();
+});
+
+describe("LayerNorm normalises as PyTorch's", () => {
+  for (const c of loadFamily("norm", "layerNorm").filter(({ inputs }) => inputs.length === 3)) {
+    test(c.name, async () => {
+      const { normalizedShape, eps } = c.options as { normalizedShape: number[]; eps: number };
+      const single = normalizedShape.length === 1 ? normalizedShape[0]! : normalizedShape;
+      const layer = new LayerNorm(build(), single, { eps });
+      const [input, weight, bias] = buildInputs(c) as BuiltTensor[];
+      const entry = (t: BuiltTensor) => hostTensor("f32", t.shape, t.data);
+      layer.loadStateDict(
+        new Map([
+          ["weight", entry(weight!)],
+          ["bias", entry(bias!)],
+        ]),
+      );
+      const x = device.tensor(input!.data as Float32Array<ArrayBuffer>, input!.shape);
+      const y = layer.forward(x);
+      closeTo(await y.data(), c.outputs[0]!, { rtol: 1e-5, atol: 1e-4 });
+      for (const t of [x, y]) t.dispose();
+      layer.dispose();
+    });
+  }
+
+  test("without scale and shift it has no parameters", () => {
+    const layer = new LayerNorm(build(), [2, 3], { elementwiseAffine: false });
+    expect(layer.stateShapes().size).toBe(0);
+    layer.dispose();
+  });
 });
 
 test("layers without weights do what their ops do", async () => {

@@ -17,6 +17,7 @@ export {
   normal,
   uniform,
 } from "./init.ts";
+export { LayerNorm, type LayerNormSettings } from "./layer-norm.ts";
 export { Linear, type LinearSettings } from "./linear.ts";
 export { Layer, type LoadOptions, Module } from "./module.ts";
 export { chain, frugal, ModuleList, Sequential } from "./sequential.ts";
