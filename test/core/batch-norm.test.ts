@@ -1,13 +1,16 @@
 /** Batch normalisation: PyTorch's values, gradients and running statistics; hard numbers; odd sizes; errors. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
+  assertGradients,
   type BatchNormOptions,
+  backward,
   batchNorm,
   type Device,
   openDevice,
-  type Tensor,
+  sum,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -19,20 +22,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "batchNorm", {
-  batchNorm: (inputs, options) => {
-    const [x, runningMean, runningVar, weight, bias] = inputs as Tensor[];
-    const o = options as unknown as BatchNormOptions;
-    const y = batchNorm(x!, {
-      ...o,
-      runningMean: runningMean!,
-      runningVar: runningVar!,
-      weight,
-      bias,
-    });
-    return [y, runningMean!.view(), runningVar!.view()];
-  },
-});
+testFamily(() => device, "batchNorm", imageOps.batchNorm!);
 
 /** Mean and biased variance of each channel, in float64. */
 function statistics(data: Float32Array, c: number) {
@@ -108,6 +98,44 @@ test("a channel that is constant has variance 0 and gives its bias", async () =>
   });
   expect([...v!]).toEqual(Array(5).fill(0));
   for (const value of y!) expect(value).toBeCloseTo(0.25, 5);
+});
+
+test("gradients agree with differences, in training and in inference", async () => {
+  const shape = [2, 3, 4, 3];
+  const x = device.tensor(Float32Array.from(rnd("batchNorm gradient", shape)), shape);
+  const [w, b] = [device.tensor([0.5, -1, 2], [3]), device.tensor([1, 0, -1], [3])];
+  for (const training of [true, false]) {
+    await assertGradients(
+      (t, weight, bias) => {
+        const running = { runningMean: device.full([3], 0.1), runningVar: device.full([3], 0.5) };
+        return batchNorm(t, { weight, bias, ...running, training });
+      },
+      [x, w, b],
+    );
+  }
+  for (const t of [x, w, b]) t.dispose();
+});
+
+test("a frozen layer asks for no sums, and the same batch gives the same bits", async () => {
+  const x = device
+    .tensor(Float32Array.from(rnd("frozen", [501, 7])), [501, 7])
+    .setRequiresGrad(true);
+  const step = async (training: boolean) => {
+    const before = device.queue.launches;
+    device.scope(() => {
+      const running = { runningMean: device.zeros([7]), runningVar: device.ones([7]) };
+      backward(sum(batchNorm(x, { ...running, training })));
+    });
+    const launches = device.queue.launches - before;
+    const dx = await x.grad!.data();
+    x.grad!.dispose();
+    x.grad = null;
+    return { launches, dx };
+  };
+  const [frozen, trained] = [await step(false), await step(true)];
+  expect(trained.launches - frozen.launches).toBe(4); // statistics and gradient sums, two launches each
+  expect(await step(true)).toEqual(trained);
+  x.dispose();
 });
 
 test("inference leaves the running statistics alone, and an empty batch is empty", async () => {

@@ -2,15 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  assertGradients,
-  type Device,
-  gaussianBlur,
-  openDevice,
-  type Tensor,
-} from "../../src/core/index.ts";
+import { assertGradients, type Device, gaussianBlur, openDevice } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
 import { closeTo } from "./close.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -22,10 +17,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "shape", {
-  gaussianBlur: ([x], o) =>
-    gaussianBlur(x as Tensor, o.sigma as number, { truncate: o.truncate as number }),
-});
+testFamily(() => device, "shape", { gaussianBlur: imageOps.shape!.gaussianBlur! });
 
 const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, "../fixtures/cdo/maps.json"), "utf8"),

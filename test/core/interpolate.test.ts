@@ -4,12 +4,11 @@ import {
   assertGradients,
   type Device,
   grad,
-  type InterpolateOptions,
   interpolate,
   openDevice,
-  type Tensor,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -21,17 +20,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "interpolate", {
-  interpolate: ([x], options) => {
-    const t = x as Tensor;
-    const { scaleFactor, ...rest } = options as unknown as InterpolateOptions & {
-      scaleFactor?: [number, number];
-    };
-    if (!scaleFactor) return interpolate(t, rest);
-    const size = [t.shape[1]! * scaleFactor[0], t.shape[2]! * scaleFactor[1]] as const;
-    return interpolate(t, { ...rest, size });
-  },
-});
+testFamily(() => device, "interpolate", imageOps.interpolate!);
 
 const modes = [
   { mode: "nearest" },

@@ -4,12 +4,12 @@ import {
   assertGradients,
   type Device,
   openDevice,
-  type PadOptions,
   pad,
   padAxes,
   type Tensor,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -21,14 +21,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "shape", {
-  pad: ([x], options) => {
-    const { padding, ...rest } = options as unknown as PadOptions & {
-      padding: [number, number, number, number];
-    };
-    return pad(x as Tensor, padding, rest);
-  },
-});
+testFamily(() => device, "shape", { pad: imageOps.shape!.pad! });
 
 const read = async (fn: () => Tensor) => [...(await device.read(() => [fn()]))[0]!];
 

@@ -1,21 +1,18 @@
 /** Pooling: PyTorch's values and gradients, ties, not-a-number, odd windows against plain loops, errors. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
-  type AvgPool2dOptions,
   adaptiveAvgPool2d,
   adaptiveMaxPool2d,
   assertGradients,
   avgPool2d,
   backward,
   type Device,
-  type MaxPool2dOptions,
   maxPool2d,
   openDevice,
-  type Pair,
   sum,
-  type Tensor,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -27,20 +24,8 @@ afterAll(() => {
   device.close();
 });
 
-type Options = Record<string, unknown>;
-const input = (inputs: readonly (Tensor | number)[]) => inputs[0] as Tensor;
-const pools = {
-  maxPool2d: (x: readonly (Tensor | number)[], o: Options) =>
-    maxPool2d(input(x), o as unknown as MaxPool2dOptions),
-  avgPool2d: (x: readonly (Tensor | number)[], o: Options) =>
-    avgPool2d(input(x), o as unknown as AvgPool2dOptions),
-  adaptiveAvgPool2d: (x: readonly (Tensor | number)[], o: Options) =>
-    adaptiveAvgPool2d(input(x), o.outputSize as Pair),
-  adaptiveMaxPool2d: (x: readonly (Tensor | number)[], o: Options) =>
-    adaptiveMaxPool2d(input(x), o.outputSize as Pair),
-};
-testFamily(() => device, "pool", pools);
-testFamily(() => device, "special", { maxPool2d: pools.maxPool2d });
+testFamily(() => device, "pool", imageOps.pool!);
+testFamily(() => device, "special", { maxPool2d: imageOps.pool!.maxPool2d! });
 
 const random = (name: string, shape: number[]) =>
   device.tensor(Float32Array.from(rnd(name, shape)), shape);

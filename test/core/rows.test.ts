@@ -11,9 +11,9 @@ import {
   openDevice,
   softmax,
   sum,
-  type Tensor,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
+import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -25,28 +25,10 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "softmax", {
-  softmax: ([x], o) => softmax(x as Tensor, o.axis as number),
-  logSoftmax: ([x], o) => logSoftmax(x as Tensor, o.axis as number),
-});
-testFamily(() => device, "special", {
-  softmax: ([x], o) => softmax(x as Tensor, o.axis as number),
-});
-testFamily(() => device, "norm", {
-  layerNorm: ([x, weight, bias], o) =>
-    layerNorm(
-      x as Tensor,
-      o.normalizedShape as number[],
-      weight as Tensor | undefined,
-      bias as Tensor | undefined,
-      o.eps as number,
-    ),
-  normalize: ([x], o) => normalize(x as Tensor, o as { axis: number; eps: number }),
-});
-testFamily(() => device, "distance", {
-  cosineSimilarity: ([a, b], o) =>
-    cosineSimilarity(a as Tensor, b as Tensor, o as { axis: number; eps: number }),
-});
+testFamily(() => device, "softmax", imageOps.softmax!);
+testFamily(() => device, "special", { softmax: imageOps.softmax!.softmax! });
+testFamily(() => device, "norm", imageOps.norm!);
+testFamily(() => device, "distance", imageOps.distance!);
 
 const random = (name: string, shape: number[], lo = -1, hi = 1) =>
   device.tensor(Float32Array.from(rnd(name, shape, lo, hi)), shape);
