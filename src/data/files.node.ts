@@ -25,7 +25,8 @@ export async function readFile(path: string, most = 2 ** 30): Promise<Uint8Array
         const rule = `${size} bytes are more than the ${most} allowed`;
         throw new LoupeError("io", `read: ${path}: ${rule}`);
       }
-      return await file.readFile();
+      const bytes = await file.readFile();
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     } finally {
       await file.close();
     }
