@@ -1,0 +1,40 @@
+/** Pixels and data sets: decoding, resizing, layouts, batches, synthetic anomalies, maps from elsewhere. */
+export { estimateBackground, skipBackgroundClasses } from "./background.ts";
+export { type Batch, type BatchOptions, batchCount, batches } from "./batches.ts";
+export { type ImageCache, imageCache } from "./cache.ts";
+export { type CheckOptions, type CheckReport, type ClassSummary, checkFolder } from "./check.ts";
+export { formatCheck } from "./check-text.ts";
+export type { Dataset, Folder, Layout, Sample, ScanOptions } from "./dataset.ts";
+export {
+  type DecodeOptions,
+  decodeImage,
+  type ImageFormat,
+  type ImageHeader,
+  imageHeader,
+  readImage,
+} from "./decode.ts";
+export { encodePng, writePng } from "./encode.ts";
+export type { Finding, Level, Report } from "./finding.ts";
+export { type Box, type Image, makeImage, type Size, toGrey, toRgb } from "./image.ts";
+export {
+  loadMapPair,
+  loadMapStack,
+  type MapOptions,
+  type MapPair,
+  type MapStack,
+} from "./map-stack.ts";
+export { binarise, binaryMask, fractionalMask, type MaskOptions, readMask } from "./mask.ts";
+export { denormalise, imagenet, normalise } from "./normalise.ts";
+export { type NpyArray, type NpyType, readNpy, writeNpy } from "./npy.ts";
+export type { DrawOrder, Patch } from "./patches.ts";
+export { normal, permutation, type Random, randomFrom, seededRandom } from "./random.ts";
+export { type Filter, filters, resize } from "./resize.ts";
+export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
+export {
+  type LoadOptions,
+  type TrainOptions,
+  type Transform,
+  testTransform,
+  trainTransform,
+} from "./transforms.ts";
+export { cleanImage, type NoiseOptions, type NoisyImage, whiteNoise } from "./white-noise.ts";
