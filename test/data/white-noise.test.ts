@@ -227,3 +227,9 @@ test("too small images and options that exclude each other are refused", () => {
     'white noise: skipBackground is not done with the detour; use version "2023" or detour: false',
   );
 });
+
+test("the same image and seed give the anomalies that test/browser/data.ts expects of a page", () => {
+  const data = Uint8Array.from({ length: 7200 }, (_, i) => (i * 37) % 251);
+  const { image, mask } = whiteNoise(makeImage(60, 40, 3, data), 64, seededRandom(42, 1, 2));
+  expect(`${fnvBytes(image.data)} ${fnvBytes(mask.data)}`).toBe("1789096140 783448802");
+});
