@@ -5,6 +5,7 @@ export * from "./cdist.ts";
 export * from "./channels.ts";
 export * from "./conv2d.ts";
 export * from "./cosine-similarity.ts";
+export * from "./cross-entropy.ts";
 export * from "./gather.ts";
 export * from "./gaussian-blur.ts";
 export * from "./interpolate.ts";

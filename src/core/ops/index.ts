@@ -9,6 +9,13 @@ export { type GaussianBlurOptions, gaussianBlur } from "./gaussian-blur.ts";
 export { type IndexList, indexAdd, indexSelect } from "./index-select.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { layerNorm } from "./layer-norm.ts";
+export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  type LossOptions,
+  mseLoss,
+  type Reduction,
+} from "./loss.ts";
 export { map, type Operand, type PointwiseRow } from "./map.ts";
 export { type MatmulFlags, matmul } from "./matmul.ts";
 export { type NearestOptions, nearest } from "./nearest.ts";
