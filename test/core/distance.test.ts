@@ -14,6 +14,7 @@ import {
   topk,
 } from "../../src/core/index.ts";
 import { blockSizes } from "../../src/core/ops/nearest.ts";
+import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -25,9 +26,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "distance", {
-  cdist: ([a, b], o) => cdist(a as Tensor, b as Tensor, { squared: o.squared as boolean }),
-});
+testFamily(() => device, "distance", indexOps.distance!);
 
 /** All distances in f64, row by row. */
 function exactDistances(a: Float32Array, b: Float32Array, k: number): number[][] {

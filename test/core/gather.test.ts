@@ -9,8 +9,8 @@ import {
   openDevice,
   Rng,
   scatterAdd,
-  type Tensor,
 } from "../../src/core/index.ts";
+import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -22,14 +22,8 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "index", {
-  gather: ([x, index], o) => gather(x as Tensor, o.axis as number, index as Tensor),
-  scatterAdd: ([x, index, source], o) =>
-    scatterAdd(x as Tensor, o.axis as number, index as Tensor, source as Tensor),
-  indexSelect: ([x, index], o) => indexSelect(x as Tensor, o.axis as number, index as Tensor),
-  indexAdd: ([x, index, source], o) =>
-    indexAdd(x as Tensor, o.axis as number, index as Tensor, source as Tensor),
-});
+const { gather: g, scatterAdd: s, indexSelect: i, indexAdd: a } = indexOps.index!;
+testFamily(() => device, "index", { gather: g!, scatterAdd: s!, indexSelect: i!, indexAdd: a! });
 
 const ints = (values: number[], shape = [values.length]) =>
   device.tensor(Int32Array.from(values), shape);

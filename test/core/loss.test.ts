@@ -3,17 +3,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   assertGradients,
   backward,
-  type CrossEntropyOptions,
   crossEntropy,
   type Device,
-  type LossOptions,
   mseLoss,
   openDevice,
   type Reduction,
   Rng,
   sum,
-  type Tensor,
 } from "../../src/core/index.ts";
+import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
@@ -25,13 +23,7 @@ afterAll(() => {
   device.close();
 });
 
-testFamily(() => device, "loss", {
-  mse: ([input, target], o) => mseLoss(input as Tensor, target as Tensor, o as LossOptions),
-  crossEntropy: ([input, target, weight], o) => {
-    const options = { ...o, ...(weight ? { weight } : {}) } as CrossEntropyOptions;
-    return crossEntropy(input as Tensor, target as Tensor, options);
-  },
-});
+testFamily(() => device, "loss", indexOps.loss!);
 
 test("a target that is no class makes the loss and its gradient NaN; an ignored one counts nothing", async () => {
   for (const bad of [3, -1, 2 ** 31 - 1, -(2 ** 31)]) {

@@ -14,7 +14,8 @@ import {
   type Tensor,
   topk,
 } from "../../src/core/index.ts";
-import { type Apply, testFamily } from "./run-fixtures.ts";
+import { indexOps } from "./op-table-index.ts";
+import { testFamily } from "./run-fixtures.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -26,23 +27,12 @@ afterAll(() => {
 });
 
 const exact = { tolerance: { rtol: 0, atol: 0 } };
-const place =
-  (op: typeof argmax): Apply =>
-  ([x], o) =>
-    op(x as Tensor, (o.axis as number | null) ?? undefined, o.keepdim as boolean);
-const ops: Record<string, Apply> = {
-  argmax: place(argmax),
-  argmin: place(argmin),
-};
-testFamily(() => device, "reduction", ops, exact);
-testFamily(() => device, "special", ops, exact);
+testFamily(() => device, "reduction", indexOps.reduction!, exact);
+testFamily(() => device, "special", indexOps.special!, exact);
 testFamily(
   () => device,
   "index",
-  {
-    sort: ([x], o) => Object.values(sort(x as Tensor, o)),
-    topk: ([x], o) => Object.values(topk(x as Tensor, o.k as number, o)),
-  },
+  { sort: indexOps.index!.sort!, topk: indexOps.index!.topk! },
   exact,
 );
 
