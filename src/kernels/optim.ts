@@ -167,7 +167,8 @@ for (var half = ${workgroup / 2}u; half > 0u; half /= 2u) {
 if (lid.x == 0u) {
   let norm = sqrt(part[0]);
   norm_[0] = norm;
-  factor_[0] = min(1.0, p.max_norm / (norm + 1e-6));
+  let size = norm + 1e-6;
+  factor_[0] = select(1.0, p.max_norm / size, !(size <= p.max_norm)); // a norm that is no number stays none
 }`,
   });
 }

@@ -4,6 +4,7 @@ import {
   add,
   backward,
   type Device,
+  formatLeaks,
   openDevice,
   Rng,
   sum,
@@ -28,6 +29,7 @@ beforeAll(async () => {
   device = await openDevice({ onWarning: () => {} });
 });
 afterAll(() => {
+  expect(formatLeaks(device.leaks())).toBe("no leaked tensors");
   expect(device.memory.stats().liveBuffers).toBe(0);
   device.close();
 });

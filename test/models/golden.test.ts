@@ -3,7 +3,7 @@
  * LOUPE_SLOW=1 only.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Device, openDevice, type Tensor } from "../../src/core/index.ts";
+import { type Device, formatLeaks, openDevice, type Tensor } from "../../src/core/index.ts";
 import { type Backbone, FeatureExtractor } from "../../src/models/index.ts";
 import { closeTo } from "../core/fixtures.ts";
 import stored from "../fixtures/models/golden/backbones-eval.json" with { type: "json" };
@@ -16,6 +16,7 @@ beforeAll(async () => {
   device = await openDevice({ onWarning: () => {} });
 });
 afterAll(() => {
+  expect(formatLeaks(device.leaks())).toBe("no leaked tensors");
   expect(device.memory.stats().liveBuffers).toBe(0);
   device.close();
 });

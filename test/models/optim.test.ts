@@ -1,6 +1,6 @@
 /** Optimisers and clipping against PyTorch's, and the promises around them: skipped parameters, resume, no leaks. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Device, openDevice, type Tensor } from "../../src/core/index.ts";
+import { type Device, formatLeaks, openDevice, type Tensor } from "../../src/core/index.ts";
 import {
   Adam,
   AdamW,
@@ -17,6 +17,7 @@ beforeAll(async () => {
   device = await openDevice({ onWarning: () => {} });
 });
 afterAll(() => {
+  expect(formatLeaks(device.leaks())).toBe("no leaked tensors");
   expect(device.memory.stats().liveBuffers).toBe(0);
   device.close();
 });
@@ -204,7 +205,10 @@ test("clipping leaves out parameters without a gradient, and nothing to clip has
   const norm = clipGradNorm([a, b], 10);
   expect(await norm.item()).toBe(5);
   expect([...(await b.grad.data())]).toEqual([3, 4]);
-  for (const tensor of [a, b, none, norm]) tensor.dispose();
+  const measured = clipGradNorm([a, b], Number.POSITIVE_INFINITY);
+  expect(await measured.item()).toBe(5);
+  expect([...(await b.grad.data())]).toEqual([3, 4]);
+  for (const tensor of [a, b, none, norm, measured]) tensor.dispose();
   expect(() => clipGradNorm([], 1)).toThrow("clipGradNorm: there are no parameters");
   expect(() => clipGradNorm([a], 0)).toThrow("clipGradNorm: maxNorm must be more than 0, got 0");
 });

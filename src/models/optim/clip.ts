@@ -8,9 +8,13 @@ import {
   squareSumKernel,
 } from "../../kernels/index.ts";
 
+/** The largest f32. */
+const largest = (2 - 2 ** -23) * 2 ** 127;
+
 /**
  * Multiplies all gradients in place by min(1, maxNorm / (norm + 1e-6)), norm being the L2 norm of all of them together.
  * @param params those without a gradient are left out
+ * @param maxNorm `Infinity` only measures
  * @returns the norm before clipping, `[]`
  * @example const norm = clipGradNorm(student.parameters(), 5);
  */
@@ -33,7 +37,8 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): Tensor
       launch(squareSumKernel(g.size, slot), [g], [parts]);
       slot += slots[i] as number;
     });
-    launch(clipFactorKernel(total, maxNorm), [parts], [norm, factor]);
+    launch(clipFactorKernel(total, Math.min(maxNorm, largest)), [parts], [norm, factor]);
+    if (maxNorm === Number.POSITIVE_INFINITY) return norm;
     for (const g of distinct(grads)) launch(scaleKernel(g.size), [factor], [g]);
     return norm;
   });
