@@ -1,0 +1,102 @@
+/** `loupe doctor`: what GPU there is, what it can do, and whether it computes what it should. */
+import { z } from "zod";
+import { type Device, formatBytes, openDevice } from "../core/index.ts";
+import { LoupeError } from "../error.ts";
+import type { CommandSpec, Outcome } from "./command.ts";
+import { describeMachine, featuresOf } from "./environment.ts";
+import { exitCodes } from "./exit.ts";
+import { formatFields } from "./fields.ts";
+import { adapter } from "./options.ts";
+import { type CheckResult, selfTest } from "./self-test.ts";
+import type { Terminal } from "./terminal.ts";
+
+const settings = z.strictObject({ adapter });
+
+export const doctor: CommandSpec = {
+  name: "doctor",
+  summary: "Shows the GPU, its limits and features, and tests it",
+  examples: ["loupe doctor", "loupe doctor --adapter nvidia --json"],
+  settings,
+  async run({ read, terminal }) {
+    const told = await read(settings);
+    const opened = await open(told.settings.adapter, terminal);
+    if (opened instanceof LoupeError) return withoutDevice(opened, terminal);
+    try {
+      return report(opened, await selfTest(opened, terminal.now));
+    } finally {
+      opened.close();
+    }
+  },
+};
+
+async function open(name: string | undefined, terminal: Terminal): Promise<Device | LoupeError> {
+  const onWarning = (message: string) => terminal.warn(message);
+  try {
+    return await openDevice(name === undefined ? { onWarning } : { adapter: name, onWarning });
+  } catch (error) {
+    if (error instanceof LoupeError && error.code === "device") return error;
+    throw error;
+  }
+}
+
+function withoutDevice(error: LoupeError, terminal: Terminal): Outcome {
+  terminal.error(error.message);
+  const machine = describeMachine();
+  return {
+    text: formatFields(Object.entries(machine).map(([k, v]) => [k, String(v)])),
+    json: { ...machine, adapter: null, ok: false, error: error.message },
+    exit: exitCodes.device,
+  };
+}
+
+const shownLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+function report(device: Device, checks: readonly CheckResult[]): Outcome {
+  const has = (feature: string) => device.features.has(feature);
+  const f16 = has("shader-f16");
+  const tensorCores = has("chromium-experimental-subgroup-matrix");
+  const ok = checks.every((check) => check.ok);
+  const limits = Object.fromEntries(shownLimits.map((name) => [name, device.limits[name]]));
+  const machine = describeMachine();
+  const features = featuresOf(device);
+  const usable = {
+    f16,
+    tensorCores,
+    subgroups: has("subgroups"),
+    timestamps: has("timestamp-query"),
+  };
+  return {
+    text: [
+      formatFields([
+        ["adapter", device.adapter.name],
+        ["kind", device.adapter.software ? "software: a program on the CPU, slow" : "GPU"],
+        ["vendor", [device.adapter.vendor, device.adapter.architecture].filter(Boolean).join(" ")],
+        ["driver", device.adapter.driver],
+        ["f16", yes(f16, "shader-f16")],
+        ["tensor cores", yes(tensorCores, "subgroup-matrix")],
+        ["features", features.join(", ")],
+        ...Object.entries(machine).map(([k, v]) => [k, String(v)] as const),
+      ]),
+      "",
+      formatFields(shownLimits.map((name) => [name, limitText(name, device.limits[name])])),
+      "",
+      formatFields(checks.map((c) => [`${c.ok ? "ok   " : "WRONG"} ${c.name}`, c.detail])),
+    ].join("\n"),
+    json: { ...machine, adapter: device.adapter, usable, features, limits, checks, ok },
+    exit: ok ? exitCodes.ok : exitCodes.device,
+  };
+}
+
+const yes = (on: boolean, feature: string) => (on ? "usable" : `not usable: no ${feature}`);
+
+function limitText(name: string, value: number): string {
+  return /Size$/.test(name) ? `${value} (${formatBytes(value)})` : String(value);
+}

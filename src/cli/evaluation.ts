@@ -1,0 +1,124 @@
+/** What is done with a trained detector: predict the test images, measure, choose thresholds, write it all into the run folder. */
+import { relative } from "node:path";
+import type { Dataset } from "../data/index.ts";
+import {
+  chooseThresholds,
+  type Detector,
+  evaluatePredictions,
+  type Prediction,
+  type RunFolder,
+  type Thresholds,
+} from "../detector/index.ts";
+import type { Evaluation, ProtocolName } from "../metrics/index.ts";
+import { fitColourScale, scoresCsv } from "../report/index.ts";
+import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
+import { predictSamples, type Work } from "./predicting.ts";
+import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
+import { planThreshold } from "./threshold-plan.ts";
+
+/** How a run is evaluated; may differ from call to call. */
+export interface EvaluationOptions {
+  /** As given to `--threshold`. */
+  readonly threshold?: string | undefined;
+  readonly protocol: ProtocolName;
+  readonly maps: boolean;
+  readonly images: boolean;
+}
+
+export interface RunEvaluation {
+  /** undefined without test images. */
+  readonly evaluation: Evaluation | undefined;
+  readonly best: BestByMetric | undefined;
+  readonly thresholds: Thresholds;
+  readonly predictions: readonly Prediction[];
+}
+
+/** Metrics only, in the course of a training. */
+export async function measure(
+  detector: Detector,
+  dataset: Dataset,
+  protocol: ProtocolName,
+  work: Work,
+): Promise<Evaluation> {
+  const predictions = await predictSamples(detector, dataset.test, "evaluating", work);
+  return evaluatePredictions(predictions, detector.images.size, protocol);
+}
+
+/**
+ * Everything, written into `write`'s folder. `history`: earlier evaluations of this training, for the column that says so.
+ * @param epoch epochs that the detector was trained for
+ */
+export async function evaluateRun(
+  detector: Detector,
+  dataset: Dataset,
+  run: RunFolder,
+  options: EvaluationOptions,
+  work: Work & { readonly epoch: number; readonly history?: readonly EpochMetrics[] },
+): Promise<RunEvaluation> {
+  const { terminal, epoch, history = [] } = work;
+  const { size } = detector.images;
+  const plan = planThreshold(options.threshold, dataset);
+  if (plan.warning) terminal.warn(plan.warning);
+  const predictions = await predictSamples(detector, dataset.test, "evaluating", work);
+  const evaluation =
+    predictions.length > 0 ? evaluatePredictions(predictions, size, options.protocol) : undefined;
+  for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
+  const calibration =
+    plan.from === "test"
+      ? predictions
+      : await predictSamples(detector, dataset.train, "scoring training images", work);
+  const pixelF1 = options.protocol === "exact" ? evaluation?.thresholds.pixel : undefined;
+  const { thresholds, warnings } = chooseThresholds(calibration, plan.options, pixelF1);
+  for (const warning of warnings) terminal.warn(warning);
+  const last = evaluation ? [{ epoch, metrics: evaluation.metrics }] : [];
+  const best = history.length > 0 ? bestOnTest([...history, ...last]) : undefined;
+  const result = { evaluation, best, thresholds, predictions };
+  await writeResults(run, result, dataset, epoch);
+  await writePictures(run, result, calibration, dataset, size, options, work);
+  return result;
+}
+
+async function writeResults(
+  run: RunFolder,
+  { evaluation, best, thresholds, predictions }: RunEvaluation,
+  dataset: Dataset,
+  epoch: number,
+): Promise<void> {
+  await run.saveThresholds(thresholds);
+  if (!evaluation) return;
+  const note = "best_on_test is chosen on the test images for each metric by itself: not a result";
+  await run.writeJson("metrics.json", {
+    ...evaluation,
+    epoch,
+    images: predictions.length,
+    chosen_thresholds: thresholds,
+    ...(best ? { best_on_test: best, note } : {}),
+  });
+  const name = dataset.test[0]?.className ?? "";
+  await run.writeText("metrics.csv", metricCsv(name, evaluation, best));
+  const rows = predictions.map((p) => ({ ...p, path: relative(dataset.root, p.path) }));
+  await run.writeText("scores.csv", scoresCsv(rows, thresholds.image));
+}
+
+async function writePictures(
+  run: RunFolder,
+  { predictions, thresholds }: RunEvaluation,
+  calibration: readonly Prediction[],
+  { root, test }: Dataset,
+  size: number,
+  options: EvaluationOptions,
+  work: Work,
+): Promise<void> {
+  const seen = predictions.length > 0 ? predictions : calibration;
+  if (seen.length === 0) return;
+  const scale = fitColourScale(seen, thresholds.pixel);
+  await run.writeJson(colourScaleFile, scale);
+  const names = namesOf(root, test);
+  const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);
+  if (options.maps) await writeMaps(names, predictions, size, write);
+  const plan = { names, predictions, size, scale, thresholds, labelled: true };
+  if (options.images) await writeOverlays(plan, write, work);
+}
+
+/** The run's colour scale, for later predictions. */
+export const colourScaleFile = "colour-scale.json";

@@ -1,0 +1,97 @@
+/** The one table of methods: what each is called, which settings it has, and how it is made. */
+import { z } from "zod";
+import { type CdoConfig, cdoConfig, createCdo } from "../cdo/index.ts";
+import type { Device } from "../core/index.ts";
+import type { Detector } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import { findBackbone, type StateDict } from "../models/index.ts";
+import { flag, type Settings } from "./flags.ts";
+import { backbone, batchSize, epochs, imageSize } from "./options.ts";
+
+export interface DetectorOptions {
+  readonly device: Device;
+  /** Complete, as `Method.config` gives it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The frozen network's weights; undefined: random, from the seed. */
+  readonly teacher: StateDict | undefined;
+  readonly seed: number;
+}
+
+export interface Method {
+  readonly name: string;
+  readonly summary: string;
+  /** Its settings as flags and config keys. */
+  readonly settings: Settings;
+  /** Every setting of the method from those given; plain JSON, one key each. Throws `config`. */
+  config(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** Key of a setting in the config; the same unless listed. */
+  readonly keyOf: Readonly<Record<string, string>>;
+  create(options: DetectorOptions): Detector;
+}
+
+const cdoSettings = z.strictObject({
+  methodVersion: flag(
+    z.enum(["2025", "2023"]),
+    "2025: the authors' refactor (default); 2023: the paper's code",
+  ),
+  backbone,
+  imageSize,
+  epochs,
+  batchSize,
+  learningRate: flag(z.number().gt(0), "learning rate of the first step", { value: "rate" }),
+  clipNorm: flag(z.number().min(0), "L2 norm the gradient is clipped to; 0: not at all", {
+    value: "norm",
+  }),
+  gamma: flag(z.number().min(0), "exponent of OOM's weights", { value: "number" }),
+  oom: flag(z.boolean(), "no overlap optimisation: every pixel weighs the same", { on: true }),
+  mom: flag(z.boolean(), "no margin optimisation: train without synthetic anomalies", { on: true }),
+  detour: flag(z.boolean(), "don't pass training images through 1024 × 1024", { on: true }),
+  sigma: flag(z.number().min(0), "blur of the maps, pixels; 0: none", { value: "pixels" }),
+  scoreRatio: flag(
+    z.number().min(0).max(1),
+    "image score: mean of this share of the largest pixels; 0: the maximum",
+    {
+      value: "share",
+    },
+  ),
+  mapMode: flag(z.enum(["add", "mul"]), "how the maps of the levels are joined"),
+  mapScale: flag(z.enum(["reference", "mean", "none"]), "what the sum of the maps is divided by"),
+});
+
+const cdo: Method = {
+  name: "cdo",
+  summary: "collaborative discrepancy optimisation (Cao et al., 2023)",
+  settings: cdoSettings,
+  config: (settings) => {
+    const { methodVersion: version, ...rest } = pick(settings, Object.keys(cdoSettings.shape));
+    const given = version === undefined ? rest : { ...rest, version };
+    const config = cdoConfig(given as Partial<CdoConfig>);
+    findBackbone(config.backbone);
+    return { ...config };
+  },
+  keyOf: { methodVersion: "version" },
+  create: ({ config, ...rest }) => createCdo({ config: config as Partial<CdoConfig>, ...rest }),
+};
+
+export const methods: readonly Method[] = [cdo];
+
+/** @throws LoupeError `config` with the list of methods */
+export function findMethod(name: string | undefined): Method {
+  const method = methods.find((m) => m.name === name);
+  if (method) return method;
+  const list = methods.map((m) => m.name).join(", ");
+  const what = name === undefined ? "which method?" : `there is no method "${name}";`;
+  throw new LoupeError(
+    "config",
+    `train: ${what} choose one of ${list}, as in: loupe train cdo --data …`,
+  );
+}
+
+function pick(
+  settings: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    keys.filter((k) => settings[k] !== undefined).map((k) => [k, settings[k]]),
+  );
+}

@@ -1,0 +1,59 @@
+/** The flags that mean the same in every command, written down once. A command picks those it can honour. */
+import { z } from "zod";
+import { flag, whole } from "./flags.ts";
+
+const text = () => z.string().min(1);
+
+export const data = flag(text(), "folder of the data set: <class>/train/good, or a folder `good`", {
+  value: "folder",
+});
+export const classes = flag(
+  z.array(text()).min(1),
+  "classes to use, one after the other; without it all that the folder has",
+  { value: "name" },
+);
+export const layout = flag(text(), "how the data folder is laid out; default: found out", {
+  value: "name",
+});
+export const testFraction = flag(
+  z.number().min(0).max(1),
+  "folders without a test split: share of good images held back for testing; default 0.2",
+  { value: "share" },
+);
+export const backbone = flag(
+  text(),
+  "network that gives the features, such as resnet18 or hrnet_w32",
+  { value: "name" },
+);
+export const weights = flag(
+  text(),
+  "the frozen network's weights: a file (.safetensors, .pth), a name of `loupe weights list`, or `random` to try things out; default: the published weights of the backbone",
+  { value: "file|name" },
+);
+export const imageSize = flag(whole(1), "side of the square network input, pixels", {
+  value: "pixels",
+});
+export const epochs = flag(whole(0), "epochs of training", { value: "number" });
+export const batchSize = flag(whole(1), "images a step; less needs less GPU memory", {
+  value: "number",
+});
+export const seed = flag(whole(0), "seed of everything random; default 1", { value: "number" });
+export const adapter = flag(text(), "GPU to use, by part of its name; default: the fastest", {
+  value: "name",
+});
+export const output = (what: string, value = "folder") => flag(text(), what, { value });
+
+const thresholdPattern =
+  /^(max-f1|quantile=(0|1|0?\.\d+|1\.0*)|manual=[+-]?[\d.]+(e[+-]?\d+)?,[+-]?[\d.]+(e[+-]?\d+)?)$/i;
+export const threshold = flag(
+  z.string().regex(thresholdPattern),
+  "where defective begins: max-f1 (on the test images), quantile=0.99 (of the good ones), manual=<image>,<pixel>",
+  { value: "policy", rule: "max-f1, quantile=<0..1> or manual=<image>,<pixel>" },
+);
+export const protocol = flag(
+  z.enum(["exact", "cdo2025", "cdo2023"]),
+  "how metrics are computed; default exact",
+  { value: "name" },
+);
+export const maps = flag(z.boolean(), "write no anomaly maps (maps/*.npy)", { on: true });
+export const images = flag(z.boolean(), "write no overlays (images/*.png)", { on: true });

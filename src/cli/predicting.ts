@@ -1,0 +1,35 @@
+/** Maps and scores of many images, with progress, stopping when asked. */
+import type { Sample } from "../data/index.ts";
+import { type Detector, type Prediction, predictBatches } from "../detector/index.ts";
+import { type Interrupt, until } from "./interrupt.ts";
+import type { Terminal } from "./terminal.ts";
+import { testBatches } from "./training-batches.ts";
+
+/** What evaluating, drawing and writing share. */
+export interface Work {
+  readonly terminal: Terminal;
+  readonly interrupt: Interrupt;
+  /** Said when it is interrupted. */
+  readonly stopped: string;
+}
+
+export async function predictSamples(
+  detector: Detector,
+  samples: readonly Sample[],
+  label: string,
+  { terminal, interrupt, stopped }: Work,
+): Promise<Prediction[]> {
+  const meter = terminal.meter({ label, total: samples.length, unit: "images" });
+  const report = (finding: { file: string; message: string }) => {
+    // what the check at the start could not know: it depends on the size
+    if (finding.message.includes("nothing is left of the mask")) {
+      terminal.warn(`${finding.file}: ${finding.message}`);
+    }
+  };
+  try {
+    const batches = until(testBatches(samples, detector, report), interrupt, stopped);
+    return await predictBatches(detector, samples, batches, (done) => meter.update(done));
+  } finally {
+    meter.end();
+  }
+}

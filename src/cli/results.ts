@@ -1,0 +1,83 @@
+/** Metrics as people and spreadsheets want them: the last epoch's, and the best on test only under that name. */
+import type { Evaluation } from "../metrics/index.ts";
+import { type Column, formatTable, metricsCsv } from "../report/index.ts";
+
+/** One evaluation in the course of a training. */
+export interface EpochMetrics {
+  /** Epochs that were complete. */
+  readonly epoch: number;
+  /** Fractions; null where undefined, as JSON has no NaN. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+}
+
+/** The best value of one metric over the evaluated epochs: chosen on the test images, so no result. */
+export interface BestOnTest {
+  readonly value: number;
+  readonly epoch: number;
+}
+
+export type BestByMetric = Readonly<Record<string, BestOnTest>>;
+
+/** What each column says, for a table; others show their own name. */
+const titles: Readonly<Record<string, string>> = {
+  mAUROC_sp_max: "image AUROC",
+  mAP_sp_max: "image AP",
+  mF1_max_sp_max: "image F1",
+  mAUROC_px: "pixel AUROC",
+  mAP_px: "pixel AP",
+  mF1_max_px: "pixel F1",
+  mAUPRO_px: "AUPRO",
+  i_roc: "image AUROC",
+  p_roc: "pixel AUROC",
+  p_pro: "PRO",
+};
+
+export const metricTitle = (column: string): string => titles[column] ?? column;
+
+/** Best values over several epochs, by metric. */
+export function bestOnTest(history: readonly EpochMetrics[]): BestByMetric {
+  const best: Record<string, BestOnTest> = {};
+  for (const { epoch, metrics } of history) {
+    for (const [name, value] of Object.entries(metrics)) {
+      if (value === null || Number.isNaN(value)) continue;
+      if (!best[name] || value > best[name].value) best[name] = { value, epoch };
+    }
+  }
+  return best;
+}
+
+/** One line a metric, in percent. `title`: of the column of values. */
+export function metricTable(
+  { metrics, protocol }: Pick<Evaluation, "metrics" | "protocol">,
+  title: string,
+  best?: BestByMetric,
+): string {
+  const rows = Object.entries(metrics).map(([name, value]) => ({
+    name: metricTitle(name),
+    value,
+    best: best?.[name]?.value,
+    epoch: best?.[name]?.epoch,
+  }));
+  const columns: Column[] = [
+    { key: "name", title: `${protocol}, %` },
+    { key: "value", title, format: "percent" },
+  ];
+  const extra: Column[] = [
+    { key: "best", title: "best on test", format: "percent" },
+    { key: "epoch", title: "at epoch" },
+  ];
+  return formatTable(rows, best ? [...columns, ...extra] : columns);
+}
+
+/** The table of a run in the form of the references, in percent; the best on test stand in columns named so. */
+export function metricCsv(
+  name: string,
+  evaluation: Pick<Evaluation, "metrics">,
+  best?: BestByMetric,
+): string {
+  const extra = Object.entries(best ?? {}).map(([key, { value }]) => [
+    `${key}_best_on_test`,
+    value,
+  ]);
+  return metricsCsv([{ name, metrics: { ...evaluation.metrics, ...Object.fromEntries(extra) } }]);
+}

@@ -1,0 +1,28 @@
+/** log.jsonl: one event a line, in the order things happened, with their time. */
+import type { RunFolder } from "../detector/index.ts";
+
+export class RunLog {
+  readonly #run: RunFolder;
+  #last: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  constructor(run: RunFolder) {
+    this.#run = run;
+  }
+
+  /** Queues an event; a failure to write it comes out of `flush`. */
+  write(event: string, values: Readonly<Record<string, unknown>> = {}): void {
+    const line = { time: new Date().toISOString(), event, ...values };
+    this.#last = this.#last
+      .then(() => this.#run.log(line))
+      .catch((error) => {
+        this.#failure ??= error;
+      });
+  }
+
+  /** Waits until all is written; throws the first failure. */
+  async flush(): Promise<void> {
+    await this.#last;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

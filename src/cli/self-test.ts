@@ -1,0 +1,112 @@
+/** A few seconds of arithmetic whose results are known: is this GPU, with this driver, to be trusted? */
+import { type Device, grad, matmul, mul, Rng, sum, type Tensor } from "../core/index.ts";
+
+export interface CheckResult {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Largest error, or what went wrong. */
+  readonly detail: string;
+}
+
+type Check = readonly [
+  name: string,
+  run: (device: Device) => Promise<{ ok: boolean; detail: string }>,
+];
+
+const checks: readonly Check[] = [
+  ["matrix product against the CPU", product],
+  ["gradient of a sum of squares", squares],
+  ["sum of a million ones", ones],
+  ["the same bits twice", twice],
+  ["half precision", half],
+];
+
+/** Runs every check; one that throws has failed. */
+export async function selfTest(device: Device, now: () => number): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const [name, run] of checks) {
+    try {
+      results.push({ name, ...(await run(device)) });
+    } catch (error) {
+      results.push({
+        name,
+        ok: false,
+        detail: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+  results.push(
+    await speed(device, now).catch((e) => ({ name: "speed", ok: false, detail: `${e}` })),
+  );
+  return results;
+}
+
+/** Numbers in (-1, 1) that every machine agrees on. */
+function numbers(count: number, phase: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count }, (_, i) => Math.fround(Math.sin(i * 12.9898 + phase)));
+}
+
+async function product(device: Device): Promise<{ ok: boolean; detail: string }> {
+  const [m, k, n] = [37, 65, 51];
+  const [a, b] = [numbers(m * k, 1), numbers(k * n, 2)];
+  const [c] = await device.read(() => [matmul(device.tensor(a, [m, k]), device.tensor(b, [k, n]))]);
+  let worst = 0;
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let exact = 0;
+      for (let l = 0; l < k; l++) exact += a[i * k + l]! * b[l * n + j]!;
+      worst = Math.max(worst, Math.abs(exact - c![i * n + j]!));
+    }
+  }
+  return { ok: worst < 1e-4, detail: `largest error ${worst.toExponential(1)}` };
+}
+
+async function squares(device: Device): Promise<{ ok: boolean; detail: string }> {
+  const x = numbers(1000, 3);
+  const [slope] = await device.read(() => {
+    const leaf = device.tensor(x, [1000]).setRequiresGrad(true);
+    return grad(sum(mul(leaf, leaf)), [leaf]) as Tensor[];
+  });
+  const worst = x.reduce((most, v, i) => Math.max(most, Math.abs(2 * v - slope![i]!)), 0);
+  return { ok: worst < 1e-6, detail: `largest error ${worst.toExponential(1)}` };
+}
+
+async function ones(device: Device): Promise<{ ok: boolean; detail: string }> {
+  const [total] = await device.read(() => [sum(device.ones([1000, 1000]))]);
+  return { ok: total![0] === 1e6, detail: `${total![0]}` };
+}
+
+async function twice(device: Device): Promise<{ ok: boolean; detail: string }> {
+  const run = () =>
+    device.read(() => {
+      const x = new Rng(7).normal(device, [300, 301]);
+      return [sum(mul(x, x))];
+    });
+  const [[a], [b]] = [(await run())[0]!, (await run())[0]!];
+  return { ok: a === b, detail: `${a}` };
+}
+
+async function half(device: Device): Promise<{ ok: boolean; detail: string }> {
+  if (!device.features.has("shader-f16")) return { ok: true, detail: "not there, not used" };
+  const values = [0, 1, -2.5, 65504, 2 ** -24];
+  const [read] = await device.read(() => [device.tensor(values, [values.length], "f16")]);
+  const ok = values.every((v, i) => v === read![i]);
+  return { ok, detail: ok ? "values come back" : `${values} came back as ${read}` };
+}
+
+async function speed(device: Device, now: () => number): Promise<CheckResult> {
+  const n = 512;
+  const a = device.tensor(numbers(n * n, 4), [n, n]).keep();
+  const run = () => device.read(() => [sum(matmul(a, a))]);
+  try {
+    await run();
+    const start = now();
+    const times = 3;
+    for (let i = 0; i < times; i++) await run();
+    const seconds = (now() - start) / 1000 / times;
+    const detail = `${((2 * n ** 3) / seconds / 1e9).toFixed(1)} GFLOP/s in a product of ${n} × ${n}`;
+    return { name: "speed", ok: true, detail };
+  } finally {
+    a.dispose();
+  }
+}

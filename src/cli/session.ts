@@ -1,0 +1,104 @@
+/** What training, testing and predicting start from: an open GPU and a detector with its frozen network. */
+import { type Device, openDevice } from "../core/index.ts";
+import type { Detector, RunFolder, RunRecord } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import { loadWeights, readCheckpoint, type StateDict } from "../models/index.ts";
+import { findMethod, type Method } from "./methods.ts";
+import type { Terminal } from "./terminal.ts";
+import { downloadProgress } from "./weights.ts";
+
+/** Opens the GPU for `work` and closes it after. */
+export async function withDevice<T>(
+  adapter: string | undefined,
+  terminal: Terminal,
+  work: (device: Device) => Promise<T>,
+): Promise<T> {
+  const onWarning = (message: string) => terminal.warn(message);
+  const device = await openDevice(adapter === undefined ? { onWarning } : { adapter, onWarning });
+  try {
+    return await work(device);
+  } finally {
+    device.close();
+  }
+}
+
+/** The frozen network's weights and where they came from. */
+export interface Teacher {
+  /** undefined: random. */
+  readonly state: StateDict | undefined;
+  /** For messages and for the run's record. */
+  readonly record: Readonly<Record<string, unknown>> & { readonly source: string };
+}
+
+export const randomWeights = "random";
+
+/**
+ * @param weights a file, a name, `random`, or undefined for the published weights of the backbone
+ * @throws LoupeError `io`, `config` or `checkpoint`, naming the file
+ */
+export async function loadTeacher(
+  weights: string | undefined,
+  backbone: string,
+  terminal: Terminal,
+): Promise<Teacher> {
+  if (weights === randomWeights) {
+    terminal.warn(
+      "the frozen network is RANDOM (--weights random): good for trying things out, results mean little",
+    );
+    return { state: undefined, record: { source: randomWeights } };
+  }
+  const progress = downloadProgress(terminal);
+  try {
+    const { name, bytes, sha256, entry } = await loadWeights(weights ?? backbone, progress);
+    const { state } = readCheckpoint(bytes, { name, part: "teacher" });
+    const licence = entry ? { licence: entry.licence, url: entry.url } : {};
+    return { state, record: { source: name, sha256, bytes: bytes.length, ...licence } };
+  } finally {
+    progress.end();
+  }
+}
+
+/** A detector; weights that don't fit are named by their file. */
+export function createDetector(
+  method: Method,
+  device: Device,
+  config: Readonly<Record<string, unknown>>,
+  teacher: Teacher,
+  seed: number,
+): Detector {
+  try {
+    return method.create({ device, config, teacher: teacher.state, seed });
+  } catch (error) {
+    if (!(error instanceof LoupeError) || error.code !== "checkpoint") throw error;
+    const { source } = teacher.record;
+    const message = error.message.startsWith("weights: ")
+      ? error.message.slice("weights: ".length).replaceAll("show weights", `show ${source}`)
+      : error.message;
+    throw new LoupeError("checkpoint", `${source}: ${message}`, { cause: error });
+  }
+}
+
+/** The detector of a run, trained as far as its model file says. */
+export async function openDetector(
+  run: RunFolder,
+  record: RunRecord,
+  device: Device,
+): Promise<Detector> {
+  const method = findMethod(record.method);
+  const model = await run.loadModel();
+  const frozen = await run.loadFrozen();
+  const detector = method.create({
+    device,
+    config: record.config,
+    teacher: undefined,
+    seed: record.seed,
+  });
+  try {
+    detector.loadFrozenState(frozen);
+    detector.loadModelState(model);
+    return detector;
+  } catch (error) {
+    detector.dispose();
+    throw error;
+  }
+}

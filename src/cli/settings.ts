@@ -1,0 +1,103 @@
+/**
+ * What a command is told: flags over the config file over defaults, checked key by key. An unknown key or a value that breaks
+ * its rule is named together with where it was written; nothing is guessed.
+ */
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import type { z } from "zod";
+import { LoupeError } from "../error.ts";
+import { flagName, givenFlags, ruleOf, type Settings } from "./flags.ts";
+import { nearest } from "./nearest.ts";
+
+/** Settings, and which of them were given rather than left to their defaults. */
+export interface Told<S extends Settings> {
+  readonly settings: z.infer<S>;
+  readonly given: Readonly<Record<string, unknown>>;
+  /** How a given key was written: `--epochs`, or `epochs in my.json`. */
+  readonly written: (key: string) => string;
+}
+
+const mostConfigBytes = 1 << 20;
+
+/** @throws LoupeError `config` that lists everything wrong with the values; `io` when the config file can't be read */
+export async function readSettings<S extends Settings>(
+  command: Command,
+  schema: S,
+): Promise<Told<S>> {
+  const path = command.opts().config as string | undefined;
+  const inFile = path === undefined ? {} : await readConfig(path, schema);
+  const onLine = givenFlags(command, schema);
+  const foreign = foreignFlags(command, schema);
+  if (foreign.length > 0) {
+    throw new LoupeError("config", `${foreign.join(", ")}: not an option of this method`);
+  }
+  const written = (key: string) =>
+    key in onLine ? nameOf(key, onLine[key]) : `${key} in ${path ?? "the config file"}`;
+  const given = { ...inFile, ...onLine };
+  return { settings: check(schema, given, written), given, written };
+}
+
+const nameOf = (key: string, value: unknown) =>
+  value === false ? flagName(key).replace(/^--/, "--no-") : flagName(key);
+
+/** Flags that the command knows but that are not among these settings. */
+function foreignFlags(command: Command, schema: Settings): string[] {
+  return command.options
+    .map((option) => option.attributeName())
+    .filter((key) => !ownFlags.includes(key) && !(key in schema.shape))
+    .filter((key) => command.getOptionValueSource(key) === "cli")
+    .map(flagName);
+}
+
+/** Flags of every command that are no settings. */
+const ownFlags: readonly string[] = ["config", "json", "verbose", "help"];
+
+async function readConfig(path: string, schema: Settings): Promise<Record<string, unknown>> {
+  const value = parseJson(path, await readText(path));
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new LoupeError("config", `${path}: a config file holds one JSON object, { … }`);
+  }
+  const { $schema: _, ...settings } = value as Record<string, unknown>;
+  const known = Object.keys(schema.shape);
+  for (const key of Object.keys(settings)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const next = near ? `did you mean "${near}"?` : `it knows ${known.join(", ")}`;
+    throw new LoupeError("config", `${path}: there is no setting "${key}"; ${next}`);
+  }
+  return settings;
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === "ENOENT" ? "there is no such file" : cause.message;
+    throw new LoupeError("io", `${path}: the config file can't be read: ${reason}`, { cause });
+  });
+  if (bytes.length > mostConfigBytes) {
+    throw new LoupeError("config", `${path}: ${bytes.length} bytes are too many for a config file`);
+  }
+  return bytes.toString("utf8").replace(/^\uFEFF/, "");
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new LoupeError("config", `${path}: is not JSON: ${reason}`, { cause });
+  }
+}
+
+function check<S extends Settings>(
+  schema: S,
+  given: Readonly<Record<string, unknown>>,
+  written: (key: string) => string,
+): z.infer<S> {
+  const wrong = Object.entries(given).flatMap(([key, value]) => {
+    const field = schema.shape[key];
+    if (!field || field.safeParse(value).success) return [];
+    return [`${written(key)}: must be ${ruleOf(field)}, got ${JSON.stringify(value)}`];
+  });
+  if (wrong.length > 0) throw new LoupeError("config", wrong.join("\n"));
+  return schema.parse(given) as z.infer<S>;
+}

@@ -1,0 +1,45 @@
+/** Which folder a run goes into, and whether it begins there or goes on. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { LoupeError } from "../error.ts";
+
+/** A class and its folder. */
+export interface Place {
+  readonly className: string;
+  readonly path: string;
+  /** Go on with what is there. */
+  readonly resume: boolean;
+}
+
+export const isRun = (path: string): boolean => existsSync(join(path, "run.json"));
+
+/** The folder of each class. `output`: as given; `resume`: whether a run that is there goes on. */
+export function placesOf(
+  names: readonly string[],
+  prefix: { readonly method: string; readonly backbone: string },
+  output: string | undefined,
+  resume: boolean,
+): Place[] {
+  if (resume && output === undefined) {
+    throw new LoupeError(
+      "config",
+      "--resume: which run? give it: --resume <run>, or name its --output",
+    );
+  }
+  return names.map((className) => {
+    const single = names.length === 1;
+    const safe = className.replace(/[^\p{L}\p{N}._-]+/gu, "_");
+    const path =
+      output === undefined
+        ? freeFolder(join("runs", `${prefix.method}-${safe}-${prefix.backbone}`))
+        : single
+          ? output
+          : join(output, safe);
+    return { className, path, resume: resume && isRun(path) };
+  });
+}
+
+/** The first of `<start>-1`, `<start>-2`, … that does not exist. */
+function freeFolder(start: string): string {
+  for (let n = 1; ; n++) if (!existsSync(`${start}-${n}`)) return `${start}-${n}`;
+}

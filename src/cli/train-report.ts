@@ -1,0 +1,64 @@
+/** What `loupe train` prints: the metrics of one run, or one line a class with their mean. */
+import { averageRow, type Column, formatTable } from "../report/index.ts";
+import type { Outcome } from "./command.ts";
+import type { ExitCode } from "./exit.ts";
+import { metricTable, metricTitle } from "./results.ts";
+import type { FinishedRun } from "./train-one.ts";
+
+export function describeRuns(
+  finished: readonly FinishedRun[],
+  failed: readonly { readonly class: string; readonly error: string }[],
+  exit: ExitCode,
+): Outcome {
+  const text =
+    finished.length === 1 && failed.length === 0
+      ? describeOne(finished[0]!)
+      : describeMany(finished);
+  const failures = failed.map((f) => `${f.class}: failed, ${f.error}`);
+  return {
+    text: [text, ...failures].join("\n"),
+    json: { runs: finished.map(runJson), failed },
+    exit,
+  };
+}
+
+function describeOne({ className, path, result }: FinishedRun): string {
+  const { evaluation, best, thresholds } = result;
+  const { image, pixel, source } = thresholds;
+  const threshold = `defective from ${image.toPrecision(4)} (image), ${pixel.toPrecision(4)} (pixel): ${source}`;
+  const table = evaluation
+    ? metricTable(evaluation, "last epoch", best)
+    : "no test images, so no metrics";
+  const note = best ? ["", "best on test is chosen on the test images: not a result"] : [];
+  return [`${className}: ${path}`, "", table, ...note, "", threshold].join("\n");
+}
+
+function describeMany(finished: readonly FinishedRun[]): string {
+  const rows = finished.map((run) => ({ class: run.className, ...metricsOf(run), run: run.path }));
+  const names = [...new Set(finished.flatMap((run) => Object.keys(metricsOf(run))))];
+  const columns: Column[] = [
+    { key: "class", title: "last epoch, %" },
+    ...names.map((key) => ({ key, title: metricTitle(key), format: "percent" as const })),
+    { key: "run" },
+  ];
+  const average = finished.length > 1 ? [{ ...averageRow(rows, names), run: "" }] : [];
+  return formatTable([...rows, ...average], columns);
+}
+
+const metricsOf = ({ result }: FinishedRun): Readonly<Record<string, number>> =>
+  result.evaluation?.metrics ?? {};
+
+function runJson({ className, path, epochs, result }: FinishedRun): Record<string, unknown> {
+  const { evaluation, best, thresholds, losses } = result;
+  return {
+    class: className,
+    run: path,
+    epochs,
+    losses,
+    protocol: evaluation?.protocol ?? null,
+    metrics: evaluation?.metrics ?? null,
+    ...(best ? { best_on_test: best } : {}),
+    thresholds,
+    warnings: evaluation?.warnings ?? [],
+  };
+}

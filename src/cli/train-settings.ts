@@ -1,0 +1,153 @@
+/** The settings of `loupe train`, what of them a run records, and which of them a resumed run may not change. */
+import { resolve } from "node:path";
+import { z } from "zod";
+import type { RunRecord } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import type { ProtocolName } from "../metrics/index.ts";
+import { flag, type Settings, whole } from "./flags.ts";
+import { type Method, methods } from "./methods.ts";
+import {
+  adapter,
+  classes,
+  data,
+  images,
+  layout,
+  maps,
+  output,
+  protocol,
+  seed,
+  testFraction,
+  threshold,
+  weights,
+} from "./options.ts";
+import type { Told } from "./settings.ts";
+
+const common = {
+  data,
+  class: classes,
+  weights,
+  seed,
+  adapter,
+  output: output(
+    "folder of the run; default runs/<method>-<class>-<backbone>-<n>; with several classes one folder each in it",
+  ),
+  resume: flag(z.string(), "go on with a stopped run: this one, or the one in --output", {
+    value: "run",
+    optionalValue: true,
+  }),
+  overwrite: flag(z.boolean(), "replace a run that is in --output"),
+  threshold,
+  protocol,
+  evaluateEvery: flag(
+    whole(1),
+    "also measure after every so many epochs; results stay those of the last",
+    {
+      value: "epochs",
+    },
+  ),
+  maps,
+  images,
+  layout,
+  testFraction,
+};
+
+export const commonSettings = z.strictObject(common);
+
+/** What `loupe train <method>` and its config file may say. */
+export function trainSettings(method: Method) {
+  return z.strictObject({ ...common, ...method.settings.shape }) as typeof commonSettings;
+}
+
+/** The flags of all methods together. */
+export const allTrainSettings: Settings = z.strictObject(
+  Object.assign({}, common, ...methods.map((m) => m.settings.shape)) as typeof common,
+);
+
+export type TrainTold = Told<typeof commonSettings>;
+export type TrainSettings = z.infer<typeof commonSettings>;
+
+/** run.json as `loupe train` writes it. */
+export interface TrainRecord extends RunRecord {
+  readonly data: {
+    readonly root: string;
+    readonly class: string;
+    readonly layout: string | null;
+    readonly testFraction: number | null;
+    readonly train: number;
+    readonly test: number;
+    /** Of names and sizes of the training images. */
+    readonly fingerprint: string;
+  };
+  /** What was asked for besides; a later call may say otherwise. */
+  readonly options: {
+    readonly threshold: string | null;
+    readonly protocol: ProtocolName;
+    readonly evaluateEvery: number | null;
+    readonly maps: boolean;
+    readonly images: boolean;
+  };
+}
+
+export function optionsOf(settings: TrainSettings): TrainRecord["options"] {
+  return {
+    threshold: settings.threshold ?? null,
+    protocol: settings.protocol ?? "exact",
+    evaluateEvery: settings.evaluateEvery ?? null,
+    maps: settings.maps ?? true,
+    images: settings.images ?? true,
+  };
+}
+
+/** A resumed run's options: its own, except those given now. */
+export function resumedOptions(record: TrainRecord, { given, settings }: TrainTold) {
+  const now = optionsOf(settings);
+  const pairs = Object.entries({ ...optionsOf({}), ...record.options }).map(([key, before]) => [
+    key,
+    key in given ? now[key as keyof typeof now] : before,
+  ]);
+  return Object.fromEntries(pairs) as TrainRecord["options"];
+}
+
+/** Settings that decide the weights. */
+const deciding = ["class", "seed", "layout", "testFraction", "weights"] as const;
+
+/** Throws `config`, naming each flag that differs from what the run was started with. */
+export function refuseConflicts(
+  path: string,
+  record: TrainRecord,
+  method: Method,
+  told: TrainTold,
+): void {
+  const { given, written } = told;
+  const before: Record<string, unknown> = {
+    class: [record.data.class],
+    seed: record.seed,
+    layout: record.data.layout,
+    testFraction: record.data.testFraction,
+    weights: record.weights.source,
+  };
+  for (const key of Object.keys(method.settings.shape)) {
+    before[key] = record.config[method.keyOf[key] ?? key];
+  }
+  const wrong = [...deciding, ...Object.keys(method.settings.shape)].flatMap((key) => {
+    if (!(key in given) || same(key, given[key], before[key])) return [];
+    return [
+      `${written(key)}: the run was started with ${show(before[key])}, not ${show(given[key])}`,
+    ];
+  });
+  if (wrong.length === 0) return;
+  const next = "leave these out to go on with it, or start another run in another --output";
+  throw new LoupeError(
+    "config",
+    `${path}: can't go on with other settings; ${next}\n  ${wrong.join("\n  ")}`,
+  );
+}
+
+function same(key: string, now: unknown, before: unknown): boolean {
+  if (key === "weights") return now === before || resolve(String(now)) === resolve(String(before));
+  if (key === "class") return (now as unknown[]).includes((before as unknown[])[0]);
+  return JSON.stringify(now) === JSON.stringify(before);
+}
+
+const show = (value: unknown) =>
+  value === null || value === undefined ? "none given" : JSON.stringify(value);

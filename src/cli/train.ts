@@ -1,0 +1,162 @@
+/** `loupe train`: one class after the other, each in its own run folder. */
+import { resolve } from "node:path";
+import type { Device } from "../core/index.ts";
+import { openDevice } from "../core/index.ts";
+import { scanFolder } from "../data/index.ts";
+import { RunFolder } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import type { CommandSpec, Invocation, Outcome } from "./command.ts";
+import { type ExitCode, exitCodeOf } from "./exit.ts";
+import { Interrupted, listenForInterrupt } from "./interrupt.ts";
+import { findMethod, type Method, methods } from "./methods.ts";
+import type { Work } from "./predicting.ts";
+import { loadTeacher } from "./session.ts";
+import { isRun, type Place, placesOf } from "./train-folder.ts";
+import { beginRun, type FinishedRun, resumeRun } from "./train-one.ts";
+import { describeRuns } from "./train-report.ts";
+import {
+  allTrainSettings,
+  type TrainRecord,
+  type TrainTold,
+  trainSettings,
+} from "./train-settings.ts";
+
+export const train: CommandSpec = {
+  name: "train",
+  arguments: "[method]",
+  summary: "Trains a method on good images, evaluates it and saves everything in a run folder",
+  description: `Methods: ${methods.map((m) => `${m.name}, ${m.summary}`).join("; ")}.
+Ctrl-C finishes the step and saves; --resume goes on to the same bits as without a stop.`,
+  examples: [
+    "loupe train cdo --data data/mvtec_ad --class bottle --backbone resnet18 --image-size 128 --epochs 10",
+    "loupe train cdo --data my-photos --weights my-resnet18.pth --backbone resnet18",
+    "loupe train cdo --config bottle.json --seed 2 --output runs/bottle-seed-2",
+    "loupe train --resume runs/cdo-bottle-resnet18-1",
+  ],
+  settings: allTrainSettings,
+  async run(call) {
+    const { terminal } = call;
+    using interrupt = listenForInterrupt(terminal, "finishing the step, then saving");
+    const stopped = "stopped before training began; nothing was written";
+    return trainAll(call, { terminal, interrupt, stopped });
+  },
+};
+
+async function trainAll(call: Invocation, work: Work): Promise<Outcome> {
+  const target = call.peek("resume");
+  const resumed = typeof target === "string" && target !== "" ? target : undefined;
+  const record = resumed === undefined ? undefined : await recordOf(resumed);
+  const method = findMethod(call.args[0] ?? record?.method);
+  const told = await call.read(trainSettings(method));
+  const { settings } = told;
+  if (settings.resume !== undefined && settings.overwrite) {
+    throw new LoupeError("config", "--resume and --overwrite: give one of them");
+  }
+  const places =
+    resumed === undefined
+      ? await choosePlaces(method, told)
+      : [{ className: record!.data.class, path: resumed, resume: true }];
+  const runs = await eachClass(places, told, method, work);
+  return describeRuns(runs.finished, runs.failed, runs.exit);
+}
+
+async function recordOf(path: string): Promise<TrainRecord> {
+  return (await (await RunFolder.open(path)).record()) as TrainRecord;
+}
+
+async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Place[]> {
+  const { data, class: names, output, layout, testFraction } = settings;
+  const resume = settings.resume !== undefined;
+  if (resume && output !== undefined && isRun(output)) {
+    return [{ className: (await recordOf(output)).data.class, path: output, resume }];
+  }
+  if (data === undefined) {
+    throw new LoupeError(
+      "config",
+      "train: --data is needed; `loupe data demo demo/data` writes one to try",
+    );
+  }
+  const { classes } = await scanFolder(resolve(data), {
+    ...(names === undefined ? {} : { classes: names }),
+    ...(layout === undefined ? {} : { layout }),
+    ...(testFraction === undefined ? {} : { testFraction }),
+  });
+  const { backbone } = method.config(settings) as { backbone: string };
+  return placesOf(classes, { method: method.name, backbone }, output, resume);
+}
+
+interface Runs {
+  readonly finished: readonly FinishedRun[];
+  readonly failed: readonly { readonly class: string; readonly error: string }[];
+  /** Of the first that failed. */
+  readonly exit: ExitCode;
+}
+
+/** A class that fails is told, and the rest go on; the only one throws. */
+async function eachClass(
+  places: readonly Place[],
+  told: TrainTold,
+  method: Method,
+  work: Work,
+): Promise<Runs> {
+  const { terminal, interrupt } = work;
+  const finished: FinishedRun[] = [];
+  const failed: { class: string; error: string }[] = [];
+  let exit: ExitCode = 0;
+  const gpu = gpuFor(told.settings.adapter, work);
+  const teacher = once(() => {
+    const { backbone } = method.config(told.settings) as { backbone: string };
+    return loadTeacher(told.settings.weights, backbone, terminal);
+  });
+  try {
+    for (const place of places) {
+      try {
+        interrupt.check(work.stopped);
+        const device = await gpu.open();
+        finished.push(
+          place.resume
+            ? await resumeRun({ place, told, method, device }, work)
+            : await beginRun({ place, told, method, device, teacher: await teacher() }, work),
+        );
+      } catch (error) {
+        gpu.afterError(error);
+        if (places.length === 1 || !(error instanceof LoupeError)) throw error;
+        terminal.error(`${place.className}: ${error.message}`);
+        failed.push({ class: place.className, error: error.message });
+        exit ||= exitCodeOf(error);
+      }
+    }
+  } finally {
+    gpu.close();
+  }
+  if (finished.length === 0) throw new Interrupted(work.stopped);
+  return { finished, failed, exit };
+}
+
+/** One GPU for all classes; a new one after it was lost or ran full. */
+function gpuFor(adapter: string | undefined, { terminal }: Work) {
+  let device: Device | undefined;
+  const onWarning = (message: string) => terminal.warn(message);
+  const close = () => {
+    device?.close();
+    device = undefined;
+  };
+  return {
+    async open(): Promise<Device> {
+      device ??= await openDevice(adapter === undefined ? { onWarning } : { adapter, onWarning });
+      return device;
+    },
+    afterError(error: unknown): void {
+      if (error instanceof LoupeError && ["device", "memory"].includes(error.code)) close();
+    },
+    close,
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
