@@ -8,6 +8,7 @@ export * from "./cosine-similarity.ts";
 export * from "./cross-entropy.ts";
 export * from "./gather.ts";
 export * from "./gaussian-blur.ts";
+export * from "./image-grid.ts";
 export * from "./interpolate.ts";
 export * from "./lanes.ts";
 export * from "./layer-norm.ts";

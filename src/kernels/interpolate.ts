@@ -8,8 +8,9 @@
  * The bilinear positions are fractions of whole numbers, so the pixel and its share are exact at any size. The gradient is the
  * adjoint, one axis at a time: each input position collects from the outputs that read it.
  */
+import { imageGrid, quotientHead } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
-import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { type KernelSpec, kernel } from "./spec.ts";
 
 export type Sampling = "nearest" | "bilinear" | "bilinear, corners";
 
@@ -23,78 +24,105 @@ export interface InterpolateShape {
   readonly sampling: Sampling;
 }
 
-const workgroup = 256;
-
-/** The ratio of sizes by which nearest multiplies, rounded to f32. */
-const ratio = (n: number, m: number) => ["f32", n / m] as const;
-
 /**
- * `tap(o, n, m, ratio)`: the first pixel that output o reads and the share of the second.
- * `first(y, n, m, ratio)`: the first output whose first pixel is y or later, for 1 ≤ y < n.
+ * `tap(o, axis)`: the first pixel that output o reads, `at`, and the share of the second as a fraction `rest / below`.
+ * `first(y, axis)`: the first output whose first pixel is y or later, for 1 ≤ y < n.
  */
 function tapHead(sampling: Sampling): string {
+  const structs = `${quotientHead}
+struct Axis { n: u32, m: u32, ratio: f32, inverse: f32 }
+struct Tap { at: u32, rest: u32, below: u32 }`;
   if (sampling === "nearest") {
-    return `struct Tap { at: u32, share: f32 }
-fn tap(o: u32, n: u32, m: u32, ratio: f32) -> Tap { return Tap(min(u32(f32(o) * ratio), n - 1u), 0.0); }
-fn first(y: u32, n: u32, m: u32, ratio: f32) -> u32 {
-  var o = (y * m + n - 1u) / n;
-  while (o > 0u && tap(o - 1u, n, m, ratio).at >= y) { o--; }
-  while (o < m && tap(o, n, m, ratio).at < y) { o++; }
+    return `${structs}
+fn tap(o: u32, a: Axis) -> Tap { return Tap(min(u32(f32(o) * a.ratio), a.n - 1u), 0u, 1u); }
+fn first(y: u32, a: Axis) -> u32 {
+  var o = (y * a.m + a.n - 1u) / a.n;
+  while (o > 0u && tap(o - 1u, a).at >= y) { o--; }
+  while (o < a.m && tap(o, a).at < y) { o++; }
   return o;
 }`;
   }
-  const whole = (above: string, below: string) =>
-    `let a = ${above}; let b = ${below}; return Tap(a / b, f32(a % b) / f32(b));`;
-  if (sampling === "bilinear") {
-    return `struct Tap { at: u32, share: f32 }
-fn tap(o: u32, n: u32, m: u32, ratio: f32) -> Tap { ${whole("max((2u * o + 1u) * n, m) - m", "2u * m")} }
-fn first(y: u32, n: u32, m: u32, ratio: f32) -> u32 {
-  return (max((2u * y + 1u) * m, n) + n - 1u) / (2u * n);
-}`;
-  }
-  return `struct Tap { at: u32, share: f32 }
-fn tap(o: u32, n: u32, m: u32, ratio: f32) -> Tap { ${whole("o * (n - 1u)", "max(m, 2u) - 1u")} }
-fn first(y: u32, n: u32, m: u32, ratio: f32) -> u32 {
-  return select((y * (m - 1u) + n - 2u) / (n - 1u), 1u, m == 1u);
-}`;
+  // o stands at above(o) / below(a)
+  const [above, below] =
+    sampling === "bilinear"
+      ? ["max((2u * o + 1u) * a.n, a.m) - a.m", "2u * a.m"]
+      : ["o * (a.n - 1u)", "max(a.m, 2u) - 1u"];
+  const first =
+    sampling === "bilinear"
+      ? "(max((2u * y + 1u) * a.m, a.n) + a.n - 1u) / (2u * a.n)"
+      : "select((y * (a.m - 1u) + a.n - 2u) / (a.n - 1u), 1u, a.m == 1u)";
+  return `${structs}
+fn above(o: u32, a: Axis) -> u32 { return ${above}; }
+fn below(a: Axis) -> u32 { return ${below}; }
+fn tap(o: u32, a: Axis) -> Tap {
+  let top = above(o, a);
+  let at = quotient(top, below(a), a.inverse);
+  return Tap(at, top - at * below(a), below(a));
 }
+fn first(y: u32, a: Axis) -> u32 { return ${first}; }`;
+}
+
+/** The parameters of one axis, and the shader's `Axis` made of them. */
+function axisParams(letter: string, n: number, m: number, sampling: Sampling) {
+  const below = sampling === "bilinear" ? 2 * m : Math.max(m, 2) - 1;
+  return {
+    [`n${letter}`]: ["u32", n],
+    [`m${letter}`]: ["u32", m],
+    // by this nearest multiplies, rounded to f32 as in PyTorch
+    [`ratio${letter}`]: ["f32", n / m],
+    [`inverse${letter}`]: ["f32", 1 / below],
+  } as const;
+}
+
+const axisOf = (letter: string) =>
+  `Axis(p.n${letter}, p.m${letter}, p.ratio${letter}, p.inverse${letter})`;
+
+/** Neighbours in a row that a bilinear thread computes: enlarged, they share most of what they read. */
+const together = 4;
 
 /** `[n, h, w, c]` to `[n, oh, ow, c]`. */
 export function interpolateKernel(s: InterpolateShape): KernelSpec {
-  const { width, type } = lanesOf(s.c);
-  const count = (s.n * s.oh * s.ow * s.c) / width;
-  const at = (y: string, x: string) => `x_[((n * p.h + ${y}) * p.w + ${x}) * p.c + c]`;
-  const mixed = `let y1 = min(ty.at + 1u, p.h - 1u);
-let x1 = min(tx.at + 1u, p.w - 1u);
-let above = ${at("ty.at", "tx.at")} * (1.0 - tx.share) + ${at("ty.at", "x1")} * tx.share;
-let below = ${at("y1", "tx.at")} * (1.0 - tx.share) + ${at("y1", "x1")} * tx.share;
-y_[id] = above * (1.0 - ty.share) + below * ty.share;`;
+  const nearest = s.sampling === "nearest";
+  const lanes = lanesOf(s.c);
+  const w = nearest ? s.ow : Math.ceil(s.ow / together);
+  const launch = imageGrid({ n: s.n, h: s.oh, w, c: s.c }, lanes);
   return kernel({
     name: "interpolate",
-    inputs: [{ name: "x_", type }],
-    outputs: [{ name: "y_", type }],
+    inputs: [{ name: "x_", type: lanes.type }],
+    outputs: [{ name: "y_", type: lanes.type }],
     params: {
-      h: ["u32", s.h],
-      w: ["u32", s.w],
-      c: ["u32", s.c / width],
-      oh: ["u32", s.oh],
-      ow: ["u32", s.ow],
-      count: ["u32", count],
-      ratioH: ratio(s.h, s.oh),
-      ratioW: ratio(s.w, s.ow),
+      ...launch.params,
+      ...axisParams("H", s.h, s.oh, s.sampling),
+      ...axisParams("W", s.w, s.ow, s.sampling),
     },
-    head: tapHead(s.sampling),
-    workgroup: [workgroup],
-    grid: fold(Math.ceil(count / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.count) { return; }
-let c = id % p.c;
-let tx = tap(id / p.c % p.ow, p.w, p.ow, p.ratioW);
-let ty = tap(id / p.c / p.ow % p.oh, p.h, p.oh, p.ratioH);
-let n = id / p.c / p.ow / p.oh;
-${s.sampling === "nearest" ? `y_[id] = ${at("ty.at", "tx.at")};` : mixed}`,
+    head: `alias T = ${lanes.type};\n${tapHead(s.sampling)}`,
+    workgroup: launch.workgroup,
+    grid: launch.grid,
+    body: `${launch.start}
+let axis = ${axisOf("W")};
+let ty = tap(y, ${axisOf("H")});
+let upper = (n * p.nH + ty.at) * p.nW;
+${nearest ? "y_[id] = x_[(upper + tap(x, axis).at) * p.c + c];" : bilinearRow}`,
   });
 }
+
+/** Columns are mixed once from their two rows, then neighbours from their two columns. */
+const bilinearRow = `let lower = (n * p.nH + min(ty.at + 1u, p.nH - 1u)) * p.nW;
+let down = f32(ty.rest) / f32(ty.below);
+var held = 0xffffffffu;
+var left = T(); var right = T();
+for (var o = x * ${together}u; o < min(x * ${together}u + ${together}u, p.mW); o++) {
+  let t = tap(o, axis);
+  if (t.at != held) {
+    let l = t.at; let r = min(t.at + 1u, p.nW - 1u);
+    if (l == held + 1u && held != 0xffffffffu) { left = right; }
+    else { left = x_[(upper + l) * p.c + c] * (1.0 - down) + x_[(lower + l) * p.c + c] * down; }
+    right = x_[(upper + r) * p.c + c] * (1.0 - down) + x_[(lower + r) * p.c + c] * down;
+    held = l;
+  }
+  let across = f32(t.rest) / f32(t.below);
+  y_[(row * p.mW + o) * p.c + c] = left * (1.0 - across) + right * across;
+}`;
 
 export interface AxisShape {
   readonly outer: number;
@@ -107,37 +135,35 @@ export interface AxisShape {
 
 /** The adjoint along one axis: `[outer, m, inner]` to `[outer, n, inner]`. */
 export function interpolateGradKernel(s: AxisShape, sampling: Sampling): KernelSpec {
-  const { width, type } = lanesOf(s.inner);
-  const count = (s.outer * s.n * s.inner) / width;
+  const lanes = lanesOf(s.inner);
   const nearest = sampling === "nearest";
+  // a long inner axis is a row of its own: then all threads of a workgroup read the same taps
+  const long = s.inner / lanes.width >= 64;
+  const launch = imageGrid(
+    long ? { n: s.outer, h: s.n, w: 1, c: s.inner } : { n: 1, h: s.outer, w: s.n, c: s.inner },
+    lanes,
+  );
   const collect = nearest
-    ? "sum += d_[base + o * p.inner];"
-    : `let t = tap(o, p.n, p.m, p.ratio);
-  let own = select(0.0, 1.0 - t.share, t.at == y) + select(0.0, t.share, min(t.at + 1u, p.n - 1u) == y);
-  sum += own * d_[base + o * p.inner];`;
+    ? "sum += d_[base + o * p.c];"
+    : `let off = i32(min(above(o, axis), (p.n - 1u) * b) - at * b);
+  let own = select(1.0 - f32(off) / f32(b), f32(off + i32(b)) / f32(b), off < 0);
+  sum += own * d_[base + o * p.c];`;
   return kernel({
     name: "interpolate gradient",
-    inputs: [{ name: "d_", type }],
-    outputs: [{ name: "y_", type }],
-    params: {
-      n: ["u32", s.n],
-      m: ["u32", s.m],
-      inner: ["u32", s.inner / width],
-      count: ["u32", count],
-      ratio: ratio(s.n, s.m),
-    },
+    inputs: [{ name: "d_", type: lanes.type }],
+    outputs: [{ name: "y_", type: lanes.type }],
+    params: { ...launch.params, ...axisParams("", s.n, s.m, sampling) },
     head: tapHead(sampling),
-    workgroup: [workgroup],
-    grid: fold(Math.ceil(count / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.count) { return; }
-let i = id % p.inner;
-let y = id / p.inner % p.n;
-let base = id / p.inner / p.n * p.m * p.inner + i;
+    workgroup: launch.workgroup,
+    grid: launch.grid,
+    body: `${launch.start}
+let axis = ${axisOf("")};
+${long ? "let at = y; let base = n * p.m * p.c + c;" : "let at = x; let base = y * p.m * p.c + c;"}
+${nearest ? "" : "let b = below(axis);"}
 var start = 0u; var end = p.m;
-if (y > ${nearest ? 0 : 1}u) { start = first(y${nearest ? "" : " - 1u"}, p.n, p.m, p.ratio); }
-if (y + 1u < p.n) { end = first(y + 1u, p.n, p.m, p.ratio); }
-var sum = ${type}();
+if (at > ${nearest ? 0 : 1}u) { start = first(at${nearest ? "" : " - 1u"}, axis); }
+if (at + 1u < p.n) { end = first(at + 1u, axis); }
+var sum = ${lanes.type}();
 for (var o = start; o < end; o++) {
   ${collect}
 }

@@ -2,8 +2,9 @@
  * Pixels around images `[n, h, w, c]`: a constant, mirrored without repeating the edge (c b | a b c | b a), or the edge
  * repeated (a a | a b c | c c). The gradient of the last two is gathered: each pixel collects from its copies.
  */
+import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
-import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
 
 export type PadMode = "constant" | "reflect" | "replicate";
 
@@ -18,18 +19,16 @@ export interface PadShape {
   readonly right: number;
 }
 
-const workgroup = 256;
-
 function parts(s: PadShape, back: boolean) {
-  const { width, type } = lanesOf(s.c);
-  const [oh, ow] = [s.h + s.top + s.bottom, s.w + s.left + s.right];
-  const count = (s.n * s.c * (back ? s.h * s.w : oh * ow)) / width;
-  const { h, w, top, left } = s;
-  const numbers = { h, w, c: s.c / width, oh, ow, top, left, count };
+  const lanes = lanesOf(s.c);
+  const { n, c, h, w, top, left } = s;
+  const [oh, ow] = [h + top + s.bottom, w + left + s.right];
+  const launch = imageGrid(back ? s : { n, h: oh, w: ow, c }, lanes);
+  const numbers = { h, w, oh, ow, top, left };
   const params = Object.fromEntries(
     Object.entries(numbers).map(([name, v]) => [name, ["u32" as ParamType, v] as const]),
   );
-  return { type, params, grid: fold(Math.ceil(count / workgroup)) };
+  return { ...launch, type: lanes.type, params: { ...launch.params, ...params } };
 }
 
 /** Where position `o` of the padded axis reads; `inside` tells whether that is on the image at all. */
@@ -42,22 +41,19 @@ const source: Readonly<Record<PadMode, string>> = {
 
 /** `[n, h, w, c]` to `[n, h + top + bottom, w + left + right, c]`. */
 export function padKernel(s: PadShape, mode: PadMode, value: number): KernelSpec {
-  const { type, params, grid } = parts(s, false);
+  const { type, head, start, ...launch } = parts(s, false);
   return kernel({
     name: "pad",
     inputs: [{ name: "x_", type }],
     outputs: [{ name: "y_", type }],
-    params: { ...params, value: ["f32", value] },
-    head: source[mode],
-    workgroup: [workgroup],
-    grid,
-    body: `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.count) { return; }
-let x = source(i32(id / p.c % p.ow) - i32(p.left), i32(p.w));
-let y = source(i32(id / p.c / p.ow % p.oh) - i32(p.top), i32(p.h));
-let n = id / p.c / p.ow / p.oh;
-let inside = x >= 0 && y >= 0 && x < i32(p.w) && y < i32(p.h);
-let at = select(0u, ((n * p.h + u32(y)) * p.w + u32(x)) * p.c + id % p.c, inside);
+    ...launch,
+    params: { ...launch.params, value: ["f32", value] },
+    head: `${head}\n${source[mode]}`,
+    body: `${start}
+let ix = source(i32(x) - i32(p.left), i32(p.w));
+let iy = source(i32(y) - i32(p.top), i32(p.h));
+let inside = ix >= 0 && iy >= 0 && ix < i32(p.w) && iy < i32(p.h);
+let at = select(0u, ((n * p.h + u32(iy)) * p.w + u32(ix)) * p.c + c, inside);
 y_[id] = select(${type}(p.value), x_[at], inside);`,
   });
 }
@@ -84,21 +80,15 @@ ${body}
 
 /** The adjoint of reflect or replicate. */
 export function padGradKernel(s: PadShape, mode: PadMode): KernelSpec {
-  const { type, params, grid } = parts(s, true);
-  const collect = "sum += d_[((n * p.oh + oy) * p.ow + ox) * p.c + id % p.c];";
+  const { type, start, ...launch } = parts(s, true);
+  const collect = "sum += d_[((n * p.oh + oy) * p.ow + ox) * p.c + c];";
   const columns = overCopies(mode, ["x", "ox", "p.w", "p.ow", "p.left"], collect);
   return kernel({
     name: "pad gradient",
     inputs: [{ name: "d_", type }],
     outputs: [{ name: "y_", type }],
-    params,
-    workgroup: [workgroup],
-    grid,
-    body: `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.count) { return; }
-let x = id / p.c % p.w;
-let y = id / p.c / p.w % p.h;
-let n = id / p.c / p.w / p.h;
+    ...launch,
+    body: `${start}
 var sum = ${type}();
 ${overCopies(mode, ["y", "oy", "p.h", "p.oh", "p.top"], columns)}
 y_[id] = sum;`,

@@ -2,11 +2,12 @@
  * Pooling over windows of `[n, h, w, c]` to `[n, oh, ow, c]`: maxima and means, with fixed windows (kernel, stride, padding,
  * dilation) or adaptive ones, where output o sees the rows ⌊o·h/oh⌋ to ⌈(o+1)·h/oh⌉.
  *
- * The gradient is gathered: each input pixel visits the windows that hold it. The maximum leaves the index of its pixel
- * behind for that, so no atomics are needed and the first of equal maxima gets everything.
+ * The gradient is gathered: each input pixel visits the windows around it. The maximum leaves the index of its pixel behind
+ * for that, so no atomics are needed and the first of equal maxima gets everything.
  */
-import { type Lanes, lanesOf } from "./lanes.ts";
-import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { imageGrid } from "./image-grid.ts";
+import { lanesOf } from "./lanes.ts";
+import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
 
 export interface PoolShape {
   readonly n: number;
@@ -28,15 +29,13 @@ export interface PoolWindow {
   readonly countPadding: boolean;
 }
 
-const workgroup = 256;
 /** The index of a window without a pixel. */
 const none = "0xffffffffu";
 
 type Params = Record<string, readonly [ParamType, number]>;
 
-function params(s: PoolShape, { width }: Lanes, outputs: number): Params {
-  const { n, h, w, c, oh, ow, window } = s;
-  const numbers: Record<string, number> = { n, h, w, c: c / width, oh, ow, count: outputs / width };
+function params({ h, w, oh, ow, window }: PoolShape): Params {
+  const numbers: Record<string, number> = { h, w, oh, ow };
   if (window) {
     for (const key of ["kernelSize", "stride", "padding", "dilation"] as const) {
       [numbers[`${key}H`], numbers[`${key}W`]] = window[key];
@@ -45,10 +44,10 @@ function params(s: PoolShape, { width }: Lanes, outputs: number): Params {
   return Object.fromEntries(Object.entries(numbers).map(([name, v]) => [name, ["u32", v]]));
 }
 
-/** One axis in the shader: its letter, its size and that of the output, the names of input and output position. */
+/** One axis in the shader: its size and that of the output, the names of input and output position. */
 const axes = {
-  H: { size: "p.h", out: "p.oh", at: "y", o: "oy" },
-  W: { size: "p.w", out: "p.ow", at: "x", o: "ox" },
+  H: { size: "p.h", out: "p.oh", at: "iy", o: "oy" },
+  W: { size: "p.w", out: "p.ow", at: "ix", o: "ox" },
 } as const;
 type Axis = keyof typeof axes;
 
@@ -67,28 +66,36 @@ ${body}
 }`;
 }
 
-/** Loop over the windows that hold an input position. */
-function overWindows(s: PoolShape, axis: Axis, body: string): string {
-  const { size, out, at, o } = axes[axis];
+/** The outputs whose windows reach around an input position, from `first` to before `end`. */
+function windowsAround(s: PoolShape, axis: Axis): string {
+  const { size, out, at } = axes[axis];
   if (s.window) {
-    return `for (var t${o} = 0u; t${o} < p.kernelSize${axis}; t${o}++) {
-  let first${o} = ${at} + p.padding${axis} - t${o} * p.dilation${axis};
-  let ${o} = first${o} / p.stride${axis};
-  if (${o} * p.stride${axis} != first${o} || ${o} >= ${out}) { continue; }
-${body}
-}`;
+    return `let extent${axis} = (p.kernelSize${axis} - 1u) * p.dilation${axis};
+let padded${axis} = ${at} + p.padding${axis};
+let first${axis} = (max(padded${axis} + p.stride${axis} - 1u, extent${axis}) - extent${axis}) / p.stride${axis};
+let end${axis} = min(padded${axis} / p.stride${axis} + 1u, ${out});`;
   }
-  return `for (var ${o} = ${at} * ${out} / ${size}; ${o} < (${at} * ${out} + ${out} + ${size} - 1u) / ${size}; ${o}++) {
+  return `let first${axis} = ${at} * ${out} / ${size};
+let end${axis} = (${at} * ${out} + ${out} + ${size} - 1u) / ${size};`;
+}
+
+/** Loop over the windows around the input position `(iy, ix)`. */
+function overWindows(s: PoolShape, body: string): string {
+  return `${windowsAround(s, "H")}
+${windowsAround(s, "W")}
+for (var oy = firstH; oy < endH; oy++) {
+for (var ox = firstW; ox < endW; ox++) {
 ${body}
-}`;
+}}`;
 }
 
 /** Function `area(oy, ox)`: what a mean is divided by. */
 function areaHead({ window }: PoolShape): string {
   const extent = (axis: Axis): string => {
     const { size, out, o } = axes[axis];
-    if (!window)
+    if (!window) {
       return `(${o} * ${size} + ${size} + ${out} - 1u) / ${out} - ${o} * ${size} / ${out}`;
+    }
     const [start, pad] = [`${o} * p.stride${axis}`, `p.padding${axis}`];
     const end = `${start} + p.kernelSize${axis}`;
     if (window.countPadding) return `min(${end}, ${size} + 2u * ${pad}) - ${start}`;
@@ -97,17 +104,7 @@ function areaHead({ window }: PoolShape): string {
   return `fn area(oy: u32, ox: u32) -> f32 { return f32((${extent("H")}) * (${extent("W")})); }`;
 }
 
-/** Where thread `id` works: its channels, its column, its row and its image. */
-function position(x: string, y: string, width: string, height: string): string {
-  return `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.count) { return; }
-let c = id % p.c;
-let ${x} = id / p.c % ${width};
-let ${y} = id / p.c / ${width} % ${height};
-let n = id / p.c / ${width} / ${height};`;
-}
-
-const inputIndex = "((n * p.h + y) * p.w + x) * p.c + c";
+const inputIndex = "((n * p.h + iy) * p.w + ix) * p.c + c";
 const outputIndex = "((n * p.oh + oy) * p.ow + ox) * p.c + c";
 
 /** Buffers of a kernel: numbers (`type`) or indices (`index`). */
@@ -128,18 +125,19 @@ function pool(
 ): KernelSpec {
   const lanes = lanesOf(s.c);
   const { inputs, outputs, back = false, head = "", extra, body } = parts;
-  const elements = s.n * s.c * (back ? s.h * s.w : s.oh * s.ow);
+  const launch = imageGrid(back ? s : { ...s, h: s.oh, w: s.ow }, lanes);
   const typed = (buffers: Buffers) =>
     Object.entries(buffers).map(([buffer, kind]) => ({ name: buffer, type: lanes[kind] }));
   return kernel({
     name,
     inputs: typed(inputs),
     outputs: typed(outputs),
-    params: { ...params(s, lanes, elements), ...extra },
-    head: `alias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
-    workgroup: [workgroup],
-    grid: fold(Math.ceil(elements / lanes.width / workgroup)),
-    body: `${back ? position("x", "y", "p.w", "p.h") : position("ox", "oy", "p.ow", "p.oh")}
+    params: { ...launch.params, ...params(s), ...extra },
+    head: `${launch.head}\nalias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
+    workgroup: launch.workgroup,
+    grid: launch.grid,
+    body: `${launch.start}
+${back ? "let iy = y; let ix = x;" : "let oy = y; let ox = x;"}
 ${body}`,
   });
 }
@@ -149,7 +147,7 @@ export function maxPoolKernel(s: PoolShape, indices: boolean): KernelSpec {
   const visit = `let v = x_[${inputIndex}];
 let better = (v > best) | ((bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u))${indices ? ` | (at == U(${none}))` : ""};
 best = select(best, v, better);
-${indices ? "at = select(at, U(y * p.w + x), better);" : ""}`;
+${indices ? "at = select(at, U(iy * p.w + ix), better);" : ""}`;
   return pool(s, "maxPool2d", {
     inputs: { x_: "type" },
     outputs: { y_: "type", ...(indices && { at_: "index" }) },
@@ -164,14 +162,15 @@ ${indices ? "at_[id] = at;" : ""}`,
 
 /** Each pixel collects the gradients of the windows whose maximum it was. */
 export function maxPoolGradKernel(s: PoolShape): KernelSpec {
+  // of the windows around a pixel some may skip it by dilation; they don't name it either
   const visit = `let o = ${outputIndex};
-sum += select(T(), d_[o], at_[o] == U(y * p.w + x));`;
+sum += select(T(), d_[o], at_[o] == U(iy * p.w + ix));`;
   return pool(s, "maxPool2d gradient", {
     inputs: { d_: "type", at_: "index" },
     outputs: { y_: "type" },
     back: true,
     body: `var sum = T();
-${overWindows(s, "H", overWindows(s, "W", visit))}
+${overWindows(s, visit)}
 y_[id] = sum;`,
   });
 }
@@ -190,14 +189,13 @@ y_[id] = sum / area(oy, ox);`,
 
 /** Each pixel collects its share of the gradients of the windows that hold it. */
 export function avgPoolGradKernel(s: PoolShape): KernelSpec {
-  const visit = `sum += d_[${outputIndex}] / area(oy, ox);`;
   return pool(s, "avgPool2d gradient", {
     inputs: { d_: "type" },
     outputs: { y_: "type" },
     back: true,
     head: areaHead(s),
     body: `var sum = T();
-${overWindows(s, "H", overWindows(s, "W", visit))}
+${overWindows(s, `sum += d_[${outputIndex}] / area(oy, ox);`)}
 y_[id] = sum;`,
   });
 }

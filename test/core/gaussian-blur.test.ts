@@ -86,6 +86,40 @@ for (const [n, sigma, truncate] of [
   });
 }
 
+test("a wide image is smoothed along both axes, each channel by itself", async () => {
+  const [n, h, w, c] = [2, 7, 300, 2];
+  const data = rnd("wide", [n, h, w, c]).map(Math.fround);
+  const want = data.slice();
+  for (const image of [0, 1]) {
+    for (const channel of [0, 1]) {
+      const at = (y: number, x: number) => ((image * h + y) * w + x) * c + channel;
+      for (let x = 0; x < w; x++) {
+        const column = reference(
+          Float64Array.from({ length: h }, (_, y) => want[at(y, x)]!),
+          h,
+          1.5,
+          4,
+        );
+        column.forEach((v, y) => {
+          want[at(y, x)] = v;
+        });
+      }
+      for (let y = 0; y < h; y++) {
+        const row = reference(
+          Float64Array.from({ length: w }, (_, x) => want[at(y, x)]!),
+          w,
+          1.5,
+          4,
+        );
+        row.forEach((v, x) => {
+          want[at(y, x)] = v;
+        });
+      }
+    }
+  }
+  closeTo(await blurred(data, [n, h, w, c], 1.5), want, { rtol: 1e-6, atol: 3e-7 });
+});
+
 test("channels and images stay apart, and a colour stays itself", async () => {
   const y = await blurred(
     Array.from({ length: 2 * 6 * 5 * 3 }, (_, i) => i % 3),

@@ -1,6 +1,6 @@
 /** Gaussian smoothing of images, equal to SciPy's `gaussian_filter` on each channel. */
 import { LoupeError } from "../../error.ts";
-import { gaussianBlurKernel, gaussianWeightsKernel } from "../../kernels/index.ts";
+import { blurWeights, gaussianBlurKernel, gaussianWeightsKernel } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
 import { launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
@@ -33,7 +33,7 @@ export function gaussianBlur(x: Tensor, sigma: number, options: GaussianBlurOpti
 /** One pass along H, one along W. */
 function smooth(x: Tensor, sigma: number, radius: number): Tensor {
   const [n, h, w, c] = x.shape as [number, number, number, number];
-  const weights = x.device.empty([radius + 1]);
+  const weights = x.device.empty([blurWeights(radius)]);
   const [half, y] = [x.device.empty(x.shape), x.device.empty(x.shape)];
   launch(gaussianWeightsKernel(sigma, radius), [], [weights]);
   launch(gaussianBlurKernel({ outer: n, n: h, inner: w * c, radius }), [x, weights], [half]);

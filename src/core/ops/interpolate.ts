@@ -4,6 +4,7 @@ import {
   type AxisShape,
   interpolateGradKernel,
   interpolateKernel,
+  maxQuotient,
   type Sampling,
 } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
@@ -65,7 +66,9 @@ function checkInterpolate(x: Tensor, { size, mode, alignCorners }: InterpolateOp
     throw fail(`size must be two whole numbers of 1 or more, got ${show(size)}`);
   }
   // positions are computed as (2o + 1) · in and (2y + 1) · out in 32 bits
-  if ([h, w].some((n, i) => 2 * (n + 1) * ((size[i] as number) + 1) >= 2 ** 32)) {
+  const beyond = (n: number, m: number) =>
+    Math.max(n, m) > maxQuotient || 2 * (n + 1) * (m + 1) >= 2 ** 32;
+  if (beyond(h, size[0]) || beyond(w, size[1])) {
     throw fail(`size ${show(size)} times the input's is beyond 2³¹`);
   }
 }
