@@ -5,7 +5,7 @@
  * Sums over the rows are cut into chunks; a workgroup folds one chunk, its threads taking every `lanes`-th row of their
  * column, then a tree folds the lanes. Always in one order: the same bits each time.
  */
-import type { ParamType } from "./spec.ts";
+import { fold, type KernelSpec, kernel, type ParamType, unroll } from "./spec.ts";
 
 /** Threads of a workgroup that folds rows. */
 export const foldThreads = 64;
@@ -141,4 +141,50 @@ for (var half = ${foldThreads / 2}u; half > 0u; half /= 2u) {
   workgroupBarrier();
 }
 if (lid.x == 0u) { ${parts.finish} }`;
+}
+
+const workgroup = 256;
+/** Rows of its column that a thread of a point-wise launch takes. */
+const rowsEach = 4;
+
+/** A launch over all elements, in which a thread keeps its column: `setup` once, then `each` for every index `i`. */
+export function columnKernel(
+  layout: Channels,
+  parts: {
+    readonly name: string;
+    readonly data: readonly string[];
+    readonly perChannel: readonly string[];
+    readonly eps: number;
+    readonly setup: string;
+    readonly each: string;
+  },
+): KernelSpec {
+  const { rows, columns, c, m } = layout;
+  const stride = Math.ceil(rows / rowsEach) * columns;
+  const type = typeOf(layout);
+  const inputs = [
+    ...parts.data.map((name) => ({ name, type })),
+    ...parts.perChannel.map((name) => ({ name, type: channelType(layout) })),
+  ];
+  return kernel({
+    name: parts.name,
+    inputs,
+    outputs: [{ name: "y_", type }],
+    params: {
+      count: ["u32", rows * columns],
+      stride: ["u32", stride],
+      columns: ["u32", columns],
+      c: ["u32", c],
+      scale: ["f32", 1 / m],
+      eps: ["f32", parts.eps],
+    },
+    head: `alias T = ${type};`,
+    workgroup: [workgroup],
+    grid: fold(Math.ceil(stride / workgroup)),
+    body: `let id = flat * ${workgroup}u + lid.x;
+if (id >= p.stride) { return; }
+let column = id % p.columns;
+${parts.setup}
+${unroll(rowsEach, (k) => `{ let i = id + ${k}u * p.stride; if (i < p.count) { ${parts.each} } }`)}`,
+  });
 }

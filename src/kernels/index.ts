@@ -1,6 +1,7 @@
 /** The kernels' API: specs as data. */
 export * from "./argmax.ts";
 export * from "./batch-norm.ts";
+export * from "./batch-norm-grad.ts";
 export * from "./cdist.ts";
 export * from "./channels.ts";
 export * from "./conv2d.ts";
