@@ -1,0 +1,30 @@
+/** What people look at: overlays and contact sheets as images, tables, CSV and histograms as text. Pure functions, no files. */
+export { type Judgement, judge, shortNumber, type Verdict, verdictOf } from "./caption.ts";
+export {
+  type ColourScale,
+  colourAt,
+  colourScale,
+  fitColourScale,
+  type Rgba,
+  scalePosition,
+} from "./colour-scale.ts";
+export { contactSheet, type SheetOptions, type SheetSection } from "./contact-sheet.ts";
+export { contourLines, contourStroke, drawContour } from "./contour.ts";
+export { type MetricsRow, metricsCsv, type ScoreRow, scoresCsv } from "./csv.ts";
+export { type Grid, gridOf, resizeGrid } from "./grid.ts";
+export { heatOverlay } from "./heat.ts";
+export { type HistogramOptions, histogram } from "./histogram.ts";
+export { drawLegend, scaleBar } from "./legend.ts";
+export { fixed, percent } from "./numbers.ts";
+export { drawOverlay, type OverlayOptions } from "./overlay.ts";
+export { drawPanels, drawTruth, type Panels, type Sample } from "./panels.ts";
+export type { Point, Polyline, Stroke } from "./stroke.ts";
+export {
+  averageRow,
+  type Cell,
+  type Column,
+  formatTable,
+  markdownTable,
+  type Row,
+} from "./table.ts";
+export { displayWidth, printable } from "./terminal-text.ts";
