@@ -62,6 +62,7 @@ export class Scopes {
     try {
       const result = fn();
       if (result instanceof Promise) {
+        result.catch(() => {}); // what went wrong is told below
         throw new LoupeError(
           "memory",
           "scope: the function must not be async; read results after the scope",
@@ -96,14 +97,15 @@ export function formatLeaks(leaks: readonly Leak[]): string {
   return [`${leaks.length} leaked tensors:`, ...lines].join("\n");
 }
 
-/** Every tensor inside a value: itself, or in arrays, maps and plain objects. */
-function tensorsIn(value: unknown, found = new Set<unknown>(), depth = 0): Set<unknown> {
-  if (value === null || typeof value !== "object" || depth > 8 || found.has(value)) return found;
-  if ("dtype" in value && "dispose" in value) return found.add(value);
-  if (ArrayBuffer.isView(value)) return found;
-  const inner = value instanceof Map ? value.values() : Object.values(value);
-  for (const item of inner) tensorsIn(item, found, depth + 1);
-  return found;
+/** Every tensor inside a value: itself, or in arrays, maps, sets and objects. */
+function tensorsIn(value: unknown, seen = new Set<unknown>()): Set<unknown> {
+  if (value === null || typeof value !== "object" || seen.has(value)) return seen;
+  seen.add(value);
+  if (("dtype" in value && "dispose" in value) || ArrayBuffer.isView(value)) return seen;
+  const inner =
+    value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+  for (const item of inner) tensorsIn(item, seen);
+  return seen;
 }
 
 /** The first line of the stack outside this room. */

@@ -96,10 +96,28 @@ export class Tensor {
     return (await this.data())[0] as number;
   }
 
-  /** The same memory under another shape (or none given: the same). Costs nothing; no gradient flows. */
-  view(shape: Shape = this.shape, offset = this.offset): Tensor {
-    this.storage.refs++;
-    return new Tensor(this.device, this.storage, shape, this.dtype, offset);
+  /**
+   * The same memory under another shape (or none given: the same). Costs nothing; no gradient flows. With an `offset` in
+   * bytes, a multiple of 256, a part of it.
+   */
+  view(shape: Shape = this.shape, offset?: number): Tensor {
+    const { storage } = this;
+    const start = offset ?? this.offset;
+    const end = start + sizeOf(shape) * bytesOf[this.dtype];
+    const fits = start >= this.offset && end <= this.offset + this.bytes && start % 256 === 0;
+    if (offset === undefined ? sizeOf(shape) !== this.size : !fits) {
+      const part = offset === undefined ? "" : ` at byte ${start - this.offset}`;
+      throw new LoupeError("shape", `view: ${this} has no [${shape.join(", ")}]${part}`);
+    }
+    storage.refs++;
+    return new Tensor(this.device, storage, shape, this.dtype, start);
+  }
+
+  /** `view`, and this tensor is freed: for an op's own temporaries. */
+  into(shape: Shape): Tensor {
+    const view = this.view(shape);
+    this.dispose();
+    return view;
   }
 
   /** The same values outside the graph. */

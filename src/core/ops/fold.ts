@@ -47,10 +47,12 @@ export function reduceAxes(
   if (!adjoining) {
     const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
     const moved = permuteRaw(x, [...rest, ...axes]);
-    return foldMiddle(moved, sizeOf(shape), n, 1, options).view(shape);
+    const y = foldMiddle(moved, sizeOf(shape), n, 1, options).into(shape);
+    moved.dispose();
+    return y;
   }
   const outer = sizeOf(x.shape.slice(0, first));
-  return foldMiddle(x, outer, n, x.size / outer / n, options).view(shape);
+  return foldMiddle(x, outer, n, x.size / outer / n, options).into(shape);
 }
 
 /** `[outer, n, inner]` to `[outer, inner]`. */
