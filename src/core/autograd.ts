@@ -3,7 +3,7 @@
  * from the output's gradient to theirs. `backward` visits the nodes from the newest to the oldest.
  */
 import { LoupeError } from "../error.ts";
-import { accumulate } from "./ops/accumulate.ts";
+import { accumulate, copyElements } from "./ops/accumulate.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** From the gradient of the output to the gradients of the inputs; `undefined` where none is needed. */
@@ -45,7 +45,12 @@ export function track(
   inputs: readonly Tensor[],
   backward: Backward,
 ): Tensor {
-  if (recording && inputs.some(carriesGrad)) output.node = { op, inputs, backward };
+  if (!recording || !inputs.some(carriesGrad)) return output;
+  if (inputs.some((t) => t.id >= output.id)) {
+    // backward goes by age: an output is younger than what it was made from
+    throw new LoupeError("shape", `${op}: its output ${output} is older than one of its inputs`);
+  }
+  output.node = { op, inputs, backward };
   return output;
 }
 
@@ -71,12 +76,18 @@ export function customGrad(
 export function backward(output: Tensor, gradient?: Tensor): void {
   propagate(output, gradient, (tensor, dy) => {
     if (!tensor.requiresGrad || tensor.node) return;
-    tensor.device.scopes.run(() => {
-      const sum = tensor.grad ? accumulate(tensor.grad, dy) : dy.view();
-      tensor.grad?.dispose();
-      tensor.grad = sum.keep();
-    });
+    const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
+    tensor.grad?.dispose();
+    tensor.grad = sum.keep();
   });
+}
+
+/** The gradient itself, or a copy where others look at the same memory: it may be changed in place. */
+function alone(dy: Tensor): Tensor {
+  if (dy.storage.refs === 1) return dy.view();
+  const copy = dy.device.empty(dy.shape, dy.dtype);
+  copyElements(dy, copy);
+  return copy;
 }
 
 /** Gradients of `output` with respect to any tensors of its graph, without touching `.grad`. Unreached ones are `undefined`. */
@@ -86,19 +97,25 @@ export function grad(
   gradient?: Tensor,
 ): (Tensor | undefined)[] {
   const found = new Map<Tensor, Tensor>();
-  propagate(output, gradient, (tensor, dy) => {
-    if (inputs.includes(tensor)) found.set(tensor, dy.view());
-  });
-  return inputs.map((tensor) => found.get(tensor));
+  return propagate(
+    output,
+    gradient,
+    (tensor, dy) => {
+      if (inputs.includes(tensor)) found.set(tensor, dy.view());
+    },
+    () => inputs.map((tensor) => found.get(tensor)),
+  );
 }
 
-function propagate(
+/** Shows `visit` every tensor of the graph with its complete gradient. Frees everything but what is kept or in the result. */
+function propagate<T>(
   output: Tensor,
   gradient: Tensor | undefined,
   visit: (tensor: Tensor, dy: Tensor) => void,
-): void {
+  result?: () => T,
+): T {
   checkRoot(output, gradient);
-  noGrad(() => {
+  const run = () => {
     const pending = new Map<Tensor, Tensor>();
     pending.set(output, gradient?.view() ?? output.device.ones(output.shape));
     for (const tensor of order(output)) {
@@ -109,18 +126,16 @@ function propagate(
       if (tensor.node) step(tensor.node, dy, pending);
       dy.dispose();
     }
-  });
+    return result?.() as T;
+  };
+  return output.device.scope(() => noGrad(run));
 }
 
 /** Runs one node's backward and adds its results to what is pending. */
 function step(node: Node, dy: Tensor, pending: Map<Tensor, Tensor>): void {
   const { device } = dy;
-  const grads = device.scopes.run(() => {
-    const raw = node.backward(dy);
-    const shared = (g: Tensor, i: number) =>
-      g === dy || node.inputs.includes(g) || raw.indexOf(g) < i;
-    return raw.map((g, i) => (g && shared(g, i) ? g.view() : g));
-  });
+  // views, for a backward may give what is not its own: dy, an input, one tensor twice
+  const grads = device.scopes.run(() => node.backward(dy).map((g) => g?.view()));
   node.inputs.forEach((input, i) => {
     const g = grads[i];
     if (!g) return;
@@ -150,6 +165,9 @@ function checkRoot(output: Tensor, gradient: Tensor | undefined): void {
   }
   if (!gradient && output.size !== 1) {
     throw new LoupeError("shape", `backward: output ${shape} is not a scalar; pass its gradient`);
+  }
+  if (gradient && gradient.dtype !== "f32") {
+    throw new LoupeError("shape", `backward: gradients are f32, got ${gradient}`);
   }
   if (gradient && gradient.shape.join() !== output.shape.join()) {
     const got = `[${gradient.shape.join(", ")}]`;

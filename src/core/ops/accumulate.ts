@@ -1,4 +1,4 @@
-/** a + b outside the graph: how gradients meet. */
+/** Arithmetic of the engine itself, outside the graph: how gradients meet, and how elements move. */
 import { pointwiseKernel } from "../../kernels/index.ts";
 import { launch } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
@@ -18,4 +18,14 @@ export function accumulate(a: Tensor, b: Tensor): Tensor {
     [y],
   );
   return y;
+}
+
+/** Writes the elements of x into y, of as many elements. */
+export function copyElements(x: Tensor, y: Tensor): void {
+  if (y.size === 0) return;
+  const { dtype } = y;
+  const shape = [y.size];
+  const compute = dtype === "i32" || dtype === "u32" ? dtype : "f32";
+  const args = [{ name: "a", dtype: x.dtype, shape }];
+  launch(pointwiseKernel({ name: "copy", expression: "a", args, shape, dtype, compute }), [x], [y]);
 }
