@@ -74,7 +74,11 @@ export class Queue {
     shapes: Launch["shapes"],
   ): void {
     this.check();
-    const { pipeline } = this.#pipeline(spec);
+    if ((spec.params?.byteLength ?? 0) > slotBytes) {
+      const text = `${spec.params?.byteLength} bytes of parameters, at most ${slotBytes} fit`;
+      throw new LoupeError("shape", `${describe({ spec, shapes })}: ${text}`);
+    }
+    const { pipeline } = this.#pipeline(spec, shapes);
     this.#pending.push({ spec, pipeline, buffers, ranges, shapes });
     this.#launches++;
     if (this.#pending.length === slots) this.flush();
@@ -110,15 +114,37 @@ export class Queue {
     });
     this.#gpu.queue.writeBuffer(this.#uniforms, 0, this.#staging, 0, launches.length * slotBytes);
     this.#gpu.pushErrorScope("validation");
-    this.#gpu.queue.submit([this.#encode(launches).finish()]);
-    this.#watch(launches);
+    try {
+      this.#gpu.queue.submit([this.#encode(launches).finish()]);
+    } catch (cause) {
+      this.fail(deviceError(listOf(launches), String(cause)));
+      this.check();
+    } finally {
+      this.#judge(async (error) => {
+        const culprit = await this.#findCulprit(launches).catch(() => undefined);
+        this.fail(deviceError(culprit ? describe(culprit) : listOf(launches), error.message));
+      });
+    }
   }
 
   /** Flushes and waits until every launch so far is known to be good and done. */
   async settle(): Promise<void> {
     this.flush();
-    await this.#gpu.queue.onSubmittedWorkDone();
+    try {
+      await this.#gpu.queue.onSubmittedWorkDone();
+    } catch (cause) {
+      throw await this.explain("settle", cause);
+    }
     await this.settleErrors();
+  }
+
+  /** The error to reject with when a wait failed by itself: the queue's own, which may arrive a little later, or a new one. */
+  async explain(where: string, cause: unknown): Promise<LoupeError> {
+    await Promise.all(this.#scopes);
+    const soon = new Promise((resolve) => setTimeout(resolve, 100));
+    if (!this.#failure) await Promise.race([this.#gpu.lost, soon]);
+    const text = cause instanceof Error ? cause.message : String(cause);
+    return this.#failure ?? new LoupeError("device", `${where}: ${text}`, { cause });
   }
 
   /** Waits for the verdict on what was submitted, not for the work itself. */
@@ -147,13 +173,10 @@ export class Queue {
     return encoder;
   }
 
-  #watch(launches: readonly Launch[]): void {
+  /** Closes an error scope; reads wait for its verdict. Never rejects. */
+  #judge(onError: (error: GPUError) => void | Promise<void>): void {
     const verdict = this.#gpu.popErrorScope().then(
-      async (error) => {
-        if (!error || this.#failure) return;
-        const culprit = await this.#findCulprit(launches);
-        this.fail(deviceError(culprit ? describe(culprit) : listOf(launches), error.message));
-      },
+      (error) => (error && !this.#failure ? onError(error) : undefined),
       () => {}, // the device is lost, which its own handler reports
     );
     this.#scopes.add(verdict);
@@ -170,25 +193,23 @@ export class Queue {
     return undefined;
   }
 
-  #pipeline(spec: KernelSpec): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
+  #pipeline(
+    spec: KernelSpec,
+    shapes: Launch["shapes"],
+  ): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
     const known = this.#pipelines.get(spec.code);
     if (known) return known;
-    const layout = this.#layout(spec);
     this.#gpu.pushErrorScope("validation");
+    const layout = this.#layout(spec);
     const module = this.#gpu.createShaderModule({ code: spec.code, label: spec.name });
     const pipeline = this.#gpu.createComputePipeline({
       layout: layout.pipeline,
       compute: { module, entryPoint: "main" },
       label: spec.name,
     });
-    const verdict = this.#gpu.popErrorScope().then(
-      (error) => {
-        if (error) this.fail(deviceError(`${spec.name}: shader refused`, error.message));
-      },
-      () => {},
-    );
-    this.#scopes.add(verdict);
-    verdict.finally(() => this.#scopes.delete(verdict));
+    this.#judge((error) => {
+      this.fail(deviceError(`${describe({ spec, shapes })}: shader refused`, error.message));
+    });
     const made = { pipeline, layout: layout.group };
     this.#pipelines.set(spec.code, made);
     return made;
@@ -242,7 +263,7 @@ function layoutKey(spec: KernelSpec): string {
   return spec.access.map((a) => a[0]).join("") + (spec.params ? "p" : "");
 }
 
-function describe({ spec, shapes }: Launch): string {
+function describe({ spec, shapes }: Pick<Launch, "spec" | "shapes">): string {
   return `${spec.name}(${shapes.map((s) => `[${s.join(", ")}]`).join(", ")})`;
 }
 

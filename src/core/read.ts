@@ -25,7 +25,6 @@ async function mapped(staging: GPUBuffer, queue: Queue): Promise<void> {
   try {
     await staging.mapAsync(GPUMapMode.READ);
   } catch (cause) {
-    await queue.settleErrors(); // the reason, if the queue knows it
-    throw cause;
+    throw await queue.explain("read", cause);
   }
 }
