@@ -6,6 +6,7 @@ import { LoupeError } from "../error.ts";
 import { bytesOf, type DType, fillKernel, sizeOf } from "../kernels/index.ts";
 import { toF16 } from "./f16.ts";
 import { formatBytes, Memory } from "./memory.ts";
+import { copyElements } from "./ops/accumulate.ts";
 import { Queue } from "./queue.ts";
 import { readBuffer } from "./read.ts";
 import { type Leak, Scopes } from "./scope.ts";
@@ -58,8 +59,13 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const adapter = await requestAdapter(gpu, options.adapter);
   const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
   const requiredLimits = Object.fromEntries(wantedLimits.map((l) => [l, adapter.limits[l]]));
-  const native = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   const info = adapterInfo(adapter);
+  const native = await adapter
+    .requestDevice({ requiredFeatures, requiredLimits })
+    .catch((cause: unknown) => {
+      const text = `${info.name} cannot be opened (${textOf(cause)}); ${noAdapterHelp}`;
+      throw new LoupeError("device", `openDevice: ${text}`, { cause });
+    });
   const device = new Device(gpu, native, info, options.memoryLimit);
   if (info.software) {
     const warn = options.onWarning ?? console.warn;
@@ -74,10 +80,14 @@ async function requestAdapter(gpu: GPU, name: string | undefined): Promise<GPUAd
     const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
     if (adapter) return adapter;
   } catch (error) {
-    reason = ` (${error instanceof Error ? error.message.trim() : String(error)})`;
+    reason = ` (${textOf(error)})`;
   }
   const which = name ? `no adapter is named like "${name}"` : "no GPU adapter found";
   throw new LoupeError("device", `openDevice: ${which}${reason}; ${noAdapterHelp}`);
+}
+
+function textOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, "");
 }
 
 function adapterInfo({ info }: GPUAdapter): AdapterInfo {
@@ -115,14 +125,13 @@ export class Device {
       limit: memoryLimit ?? Number.POSITIVE_INFINITY,
       onError: (error) => this.queue.fail(error),
       beforeDestroy: () => {
-        this.queue.flush();
+        if (!this.queue.failure) this.queue.flush();
         this.queue.forgetBuffers();
       },
     });
     native.lost.then((lost) => {
-      const what = this.#closed ? "the device is closed" : `the GPU was lost: ${lost.message}`;
-      const next = this.#closed ? "open a new one" : "resume from the last checkpoint";
-      this.queue.fail(new LoupeError("device", `device: ${what}; ${next}`));
+      const what = `the GPU was lost: ${lost.message.trim().replace(/\.$/, "")}`;
+      this.queue.fail(new LoupeError("device", `device: ${what}; resume from the last checkpoint`));
     });
   }
 
@@ -153,7 +162,13 @@ export class Device {
     if (data.length !== tensor.size) {
       throw new LoupeError("shape", `write: ${data.length} numbers into ${tensor}`);
     }
-    this.queue.write(tensor.storage.buffer, tensor.offset, hostBytes(data, tensor.dtype));
+    const { storage, offset, size, dtype } = tensor;
+    if (tensor.bytes % 4 && storage.refs > 1) {
+      // GPU writes come in fours, and another view may own the two bytes after an odd number of halves
+      this.scope(() => copyElements(this.tensor(data, [size], dtype), tensor));
+      return;
+    }
+    this.queue.write(storage.buffer, offset, hostBytes(data, dtype));
   }
 
   /** Memory of a shape, with whatever was in it. */
@@ -204,11 +219,12 @@ export class Device {
   }
 
   /**
-   * Runs `fn` in a scope and reads the tensors it returns: what a training loop calls once a step.
+   * Runs `fn` in a scope and reads the tensors it returns: what a training loop calls once a step. Afterwards those that `fn`
+   * made are freed; returned parameters and state live on.
    * @example const [loss] = await device.read(() => [step(images)]);
    */
   async read(fn: () => readonly Tensor[]): Promise<HostArray[]> {
-    const tensors = this.scope(fn);
+    const tensors = this.scope(() => fn().map((t) => t.view())); // those of others stay theirs
     try {
       return await Promise.all(tensors.map((t) => t.data()));
     } finally {
@@ -236,7 +252,12 @@ export class Device {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.queue.fail(new LoupeError("device", "device: the device is closed; open a new one"));
     this.native.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   toString(): string {
@@ -258,9 +279,19 @@ function dtypeOf(data: HostArray | readonly number[]): DType {
 function hostBytes(data: HostArray | readonly number[], dtype: DType): Uint8Array<ArrayBuffer> {
   const typed = {
     f32: () => (data instanceof Float32Array ? data : Float32Array.from(data)),
-    i32: () => (data instanceof Int32Array ? data : Int32Array.from(data)),
-    u32: () => (data instanceof Uint32Array ? data : Uint32Array.from(data)),
+    i32: () => (data instanceof Int32Array ? data : Int32Array.from(whole(data, "i32"))),
+    u32: () => (data instanceof Uint32Array ? data : Uint32Array.from(whole(data, "u32"))),
     f16: () => toF16(data),
   }[dtype]();
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+/** The same numbers if they are whole and fit the type. */
+function whole(data: HostArray | readonly number[], dtype: "i32" | "u32"): ArrayLike<number> {
+  const [lo, hi] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  for (const value of data) {
+    if (Number.isInteger(value) && value >= lo && value <= hi) continue;
+    throw new LoupeError("shape", `tensor: ${value} is no ${dtype}`);
+  }
+  return data;
 }

@@ -41,6 +41,9 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
+/** The pool may hold this much, or as much as is in use, before a new size makes it start anew. */
+const spare = 2 ** 30;
+
 const advice = "lower --batch-size or --image-size, or free tensors";
 
 export class Memory {
@@ -91,6 +94,8 @@ export class Memory {
   }
 
   #create(size: number, what: string): Storage {
+    // changing shapes must not fill the GPU with buffers of sizes that never come again
+    if (this.#pooled > Math.max(spare, this.#live)) this.trim();
     if (this.#live + this.#pooled + size > this.#limit) this.trim();
     if (this.#live + size > this.#limit) {
       const used = `${formatBytes(this.#live)} of ${formatBytes(this.#limit)} are in use`;
