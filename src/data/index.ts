@@ -13,6 +13,14 @@ export {
   imageHeader,
   readImage,
 } from "./decode.ts";
+export {
+  type DemoCounts,
+  type DemoOptions,
+  type DemoPiece,
+  demoImage,
+  products as demoProducts,
+  writeDemo,
+} from "./demo/write.ts";
 export { encodePng, writePng } from "./encode.ts";
 export type { Finding, Level, Report } from "./finding.ts";
 export { type Box, type Image, makeImage, type Size, toGrey, toRgb } from "./image.ts";
