@@ -10,14 +10,22 @@ import {
   type Thresholds,
 } from "../detector/index.ts";
 import type { Evaluation, ProtocolName } from "../metrics/index.ts";
-import { fitColourScale, scoresCsv } from "../report/index.ts";
+import { type ColourScale, fitColourScale, scoresCsv } from "../report/index.ts";
 import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
 import { predictSamples, type Work } from "./predicting.ts";
 import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
-import { planThreshold } from "./threshold-plan.ts";
+import type { Terminal } from "./terminal.ts";
+import { planThreshold, type ThresholdPlan } from "./threshold-plan.ts";
+
+/** Where results go: a run folder, or one like it. */
+export type Sink = Pick<RunFolder, "path" | "writeBytes" | "writeText" | "writeJson">;
 
 /** How a run is evaluated; may differ from call to call. */
 export interface EvaluationOptions {
+  /** Already chosen; then `threshold` is not looked at. */
+  readonly thresholds?: Thresholds | undefined;
+  /** Already fitted; otherwise it is fitted to these maps. */
+  readonly scale?: ColourScale | undefined;
   /** As given to `--threshold`. */
   readonly threshold?: string | undefined;
   readonly protocol: ProtocolName;
@@ -45,31 +53,29 @@ export async function measure(
 }
 
 /**
- * Everything, written into `write`'s folder. `history`: earlier evaluations of this training, for the column that says so.
+ * Everything, written into the run's folder. `history`: earlier evaluations of this training, for the column that says so.
  * @param epoch epochs that the detector was trained for
  */
 export async function evaluateRun(
   detector: Detector,
   dataset: Dataset,
-  run: RunFolder,
+  run: Sink,
   options: EvaluationOptions,
   work: Work & { readonly epoch: number; readonly history?: readonly EpochMetrics[] },
 ): Promise<RunEvaluation> {
   const { terminal, epoch, history = [] } = work;
   const { size } = detector.images;
   const plan = planThreshold(options.threshold, dataset);
-  if (plan.warning) terminal.warn(plan.warning);
   const predictions = await predictSamples(detector, dataset.test, "evaluating", work);
   const evaluation =
     predictions.length > 0 ? evaluatePredictions(predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
-  const calibration =
-    plan.from === "test"
-      ? predictions
-      : await predictSamples(detector, dataset.train, "scoring training images", work);
+  const onTrain = plan.from === "train" && !options.thresholds;
+  const calibration = onTrain
+    ? await predictSamples(detector, dataset.train, "scoring training images", work)
+    : predictions;
   const pixelF1 = options.protocol === "exact" ? evaluation?.thresholds.pixel : undefined;
-  const { thresholds, warnings } = chooseThresholds(calibration, plan.options, pixelF1);
-  for (const warning of warnings) terminal.warn(warning);
+  const thresholds = options.thresholds ?? choose(calibration, plan, pixelF1, terminal);
   const last = evaluation ? [{ epoch, metrics: evaluation.metrics }] : [];
   const best = history.length > 0 ? bestOnTest([...history, ...last]) : undefined;
   const result = { evaluation, best, thresholds, predictions };
@@ -78,13 +84,25 @@ export async function evaluateRun(
   return result;
 }
 
+function choose(
+  calibration: readonly Prediction[],
+  plan: ThresholdPlan,
+  pixelF1: number | undefined,
+  terminal: Terminal,
+): Thresholds {
+  if (plan.warning) terminal.warn(plan.warning);
+  const { thresholds, warnings } = chooseThresholds(calibration, plan.options, pixelF1);
+  for (const warning of warnings) terminal.warn(warning);
+  return thresholds;
+}
+
 async function writeResults(
-  run: RunFolder,
+  run: Sink,
   { evaluation, best, thresholds, predictions }: RunEvaluation,
   dataset: Dataset,
   epoch: number,
 ): Promise<void> {
-  await run.saveThresholds(thresholds);
+  await run.writeJson("thresholds.json", thresholds);
   if (!evaluation) return;
   const note = "best_on_test is chosen on the test images for each metric by itself: not a result";
   await run.writeJson("metrics.json", {
@@ -101,7 +119,7 @@ async function writeResults(
 }
 
 async function writePictures(
-  run: RunFolder,
+  run: Sink,
   { predictions, thresholds }: RunEvaluation,
   calibration: readonly Prediction[],
   { root, test }: Dataset,
@@ -111,13 +129,13 @@ async function writePictures(
 ): Promise<void> {
   const seen = predictions.length > 0 ? predictions : calibration;
   if (seen.length === 0) return;
-  const scale = fitColourScale(seen, thresholds.pixel);
+  const scale = options.scale ?? fitColourScale(seen, thresholds.pixel);
   await run.writeJson(colourScaleFile, scale);
   const names = namesOf(root, test);
   const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);
   if (options.maps) await writeMaps(names, predictions, size, write);
-  const plan = { names, predictions, size, scale, thresholds, labelled: true };
-  if (options.images) await writeOverlays(plan, write, work);
+  const look = { size, scale, threshold: thresholds.image };
+  if (options.images) await writeOverlays(names, predictions, look, write, work);
 }
 
 /** The run's colour scale, for later predictions. */

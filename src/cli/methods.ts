@@ -29,6 +29,9 @@ export interface Method {
   create(options: DetectorOptions): Detector;
 }
 
+/** Every key of the config is here, or this does not compile. */
+type CdoFields = Record<Exclude<keyof CdoConfig, "version"> | "methodVersion", z.ZodType>;
+
 const cdoSettings = z.strictObject({
   methodVersion: flag(
     z.enum(["2025", "2023"]),
@@ -50,13 +53,25 @@ const cdoSettings = z.strictObject({
   scoreRatio: flag(
     z.number().min(0).max(1),
     "image score: mean of this share of the largest pixels; 0: the maximum",
-    {
-      value: "share",
-    },
+    { value: "share" },
   ),
-  mapMode: flag(z.enum(["add", "mul"]), "how the maps of the levels are joined"),
-  mapScale: flag(z.enum(["reference", "mean", "none"]), "what the sum of the maps is divided by"),
-});
+  mapMode: flag(z.enum(["add", "mul", "concat"]), "how the maps of the levels are joined", {
+    value: "mode",
+  }),
+  mapDistance: flag(z.enum(["cosine", "euclidean"]), "distance of two features (2025)", {
+    value: "name",
+  }),
+  levelWeights: flag(
+    z.array(z.number().min(0)).length(3),
+    "weights of the three levels where maps are added",
+    { value: "weight", rule: "three numbers, 0 or more" },
+  ),
+  mapScale: flag(
+    z.enum(["reference", "mean", "none"]),
+    "what the sum of the maps is divided by: nine as in the reference, three, one",
+    { value: "name" },
+  ),
+} satisfies CdoFields);
 
 const cdo: Method = {
   name: "cdo",

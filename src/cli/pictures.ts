@@ -1,7 +1,7 @@
 /** maps/*.npy and images/*.png of a run: what the detector saw, under one colour scale. */
 import { relative } from "node:path";
 import { encodePng, readImage, type Sample, writeNpy } from "../data/index.ts";
-import type { Prediction, Thresholds } from "../detector/index.ts";
+import type { Prediction } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { type ColourScale, drawOverlay } from "../report/index.ts";
 import type { Work } from "./predicting.ts";
@@ -35,34 +35,43 @@ export async function writeMaps(
   size: number,
   write: WriteFile,
 ): Promise<void> {
-  for (const [i, { map }] of predictions.entries()) {
-    await write(`maps/${names[i]}.npy`, writeNpy(map, [size, size]));
+  for (const [i, prediction] of predictions.entries()) {
+    await write(`maps/${names[i]}.npy`, mapFile(prediction, size));
   }
 }
 
-export interface OverlayPlan {
-  readonly names: readonly string[];
-  readonly predictions: readonly Prediction[];
+/** The map of one image as .npy, `[H, W]` float32. */
+export const mapFile = ({ map }: Pick<Prediction, "map">, size: number): Uint8Array =>
+  writeNpy(map, [size, size]);
+
+/** How pictures are drawn. */
+export interface Look {
+  /** Side of the maps, pixels. */
   readonly size: number;
   readonly scale: ColourScale;
-  readonly thresholds: Thresholds;
-  /** Whether the folder said which images are good. */
-  readonly labelled: boolean;
+  /** The image threshold; without it no verdict. */
+  readonly threshold: number | undefined;
 }
 
-/** One row of pictures for each image; a photo that can't be read any more is told and left out. */
+/**
+ * images/<name>.png of labelled images: photo, heat map, prediction, ground truth. A photo that can't be read any more is
+ * told and left out.
+ */
 export async function writeOverlays(
-  plan: OverlayPlan,
+  names: readonly string[],
+  predictions: readonly Prediction[],
+  look: Look,
   write: WriteFile,
-  work: Work,
+  { terminal, interrupt, stopped }: Work,
 ): Promise<void> {
-  const { terminal, interrupt, stopped } = work;
-  const { names, predictions } = plan;
   const meter = terminal.meter({ label: "drawing", total: predictions.length, unit: "images" });
   for (const [i, prediction] of predictions.entries()) {
     interrupt.check(stopped);
+    const name = names[i] as string;
     try {
-      await write(`images/${names[i]}.png`, await overlayOf(plan, names[i] as string, prediction));
+      const { mask, label } = prediction;
+      const truth = { label, ...(mask ? { mask: gridOf(mask, look.size) } : {}) };
+      await write(`images/${name}.png`, await drawPrediction(prediction, name, look, truth));
     } catch (error) {
       if (!(error instanceof LoupeError) || error.code !== "data") throw error;
       terminal.warn(`${prediction.path}: no overlay: ${error.message}`);
@@ -72,20 +81,22 @@ export async function writeOverlays(
   meter.end();
 }
 
-async function overlayOf(
-  { size, scale, thresholds, labelled }: OverlayPlan,
+/** A row of pictures as PNG; `truth` where it is known. */
+export async function drawPrediction(
+  { path, map, score }: Prediction,
   name: string,
-  { path, map, mask, score, label }: Prediction,
+  { size, scale, threshold }: Look,
+  truth: Pick<Drawn, "label" | "mask"> = {},
 ): Promise<Uint8Array> {
   const photo = await readImage(path);
-  const grid = (data: Float32Array | Uint8Array) => ({ width: size, height: size, data });
-  const sample = {
-    photo,
-    map: grid(map),
-    name,
-    score,
-    ...(labelled && mask ? { mask: grid(mask) } : {}),
-    ...(labelled ? { label } : {}),
-  };
-  return encodePng(drawOverlay(sample, { scale, threshold: thresholds.image }));
+  const drawn: Drawn = { photo, map: gridOf(map, size), name, score, ...truth };
+  return encodePng(drawOverlay(drawn, threshold === undefined ? { scale } : { scale, threshold }));
 }
+
+type Drawn = Parameters<typeof drawOverlay>[0];
+
+const gridOf = (data: Float32Array | Uint8Array, size: number) => ({
+  width: size,
+  height: size,
+  data,
+});

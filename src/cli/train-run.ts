@@ -117,7 +117,9 @@ async function train(job: TrainingJob, history: History, work: Work): Promise<Pr
       if (evaluating && dataset.test.length > 0) {
         await evaluateMidway(job, options.protocol, epoch + 1, history, work);
       }
-      if (terminal.now() - savedAt >= leastBetweenSaves) await save({ epoch: epoch + 1, step: 0 });
+      const isLast = epoch + 1 === detector.epochs || interrupt.signal.aborted;
+      if (isLast || terminal.now() - savedAt < leastBetweenSaves) return;
+      await save({ epoch: epoch + 1, step: 0 });
     },
   }).finally(() => meter.end());
   const isNew = end.epoch !== start.epoch || end.step !== start.step || !checkpoint;

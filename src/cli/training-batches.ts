@@ -48,7 +48,7 @@ function imageOptions(detector: Detector, samples: readonly Sample[]) {
 }
 
 /** Whose resizing rules hold: those of the method's version, as far as it has one. */
-function versionOf({ config, images }: Detector): "2025" | "2023" {
+export function versionOf({ config, images }: Detector): "2025" | "2023" {
   return images.synthesis === "cdo2023" || config.version === "2023" ? "2023" : "2025";
 }
 

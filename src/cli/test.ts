@@ -1,0 +1,166 @@
+/** `loupe test`: evaluates a trained run again, on its own test images or on others. */
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { type Dataset, scanFolder } from "../data/index.ts";
+import { RunFolder } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import { openClass } from "./class-data.ts";
+import type { CommandSpec, Outcome } from "./command.ts";
+import {
+  type EvaluationOptions,
+  evaluateRun,
+  type RunEvaluation,
+  type Sink,
+} from "./evaluation.ts";
+import { listenForInterrupt } from "./interrupt.ts";
+import {
+  adapter,
+  classes,
+  data,
+  images,
+  layout,
+  maps,
+  output,
+  protocol,
+  testFraction,
+  threshold,
+} from "./options.ts";
+import type { Work } from "./predicting.ts";
+import { metricTable } from "./results.ts";
+import { RunLog } from "./run-log.ts";
+import { loadScale } from "./run-scale.ts";
+import { openDetector, withDevice } from "./session.ts";
+import type { Told } from "./settings.ts";
+import { folderSink } from "./sink.ts";
+import type { Terminal } from "./terminal.ts";
+import { planThreshold } from "./threshold-plan.ts";
+import { optionsOf, type TrainRecord } from "./train-settings.ts";
+
+const settings = z.strictObject({
+  data,
+  class: classes,
+  adapter,
+  output: output("where results go; default: the run folder, for other data <run>/test-on-<name>"),
+  threshold,
+  protocol,
+  maps,
+  images,
+  layout,
+  testFraction,
+});
+
+export const test: CommandSpec = {
+  name: "test",
+  arguments: "<run>",
+  summary: "Evaluates a trained run again, on its own test images or on other data",
+  description:
+    "On other data the run's own thresholds hold, unless --threshold is given. Nothing of the model changes.",
+  examples: [
+    "loupe test runs/cdo-bottle-resnet18-1",
+    "loupe test runs/cdo-bottle-resnet18-1 --protocol cdo2025 --no-images",
+    "loupe test runs/cdo-bottle-resnet18-1 --data new-photos --output results/new-photos",
+  ],
+  settings,
+  async run({ args, read, terminal }) {
+    const told = await read(settings);
+    const run = await RunFolder.open(args[0]!);
+    const record = (await run.record()) as TrainRecord;
+    const { dataset, isOwn } = await openData(record, told, terminal);
+    const target: Sink =
+      told.settings.output !== undefined
+        ? folderSink(told.settings.output)
+        : isOwn
+          ? run
+          : folderSink(join(run.path, `test-on-${dataset.classes[0]}`.replaceAll("/", "_")));
+    const options = await optionsFor(run, record, told, isOwn);
+    planThreshold(options.threshold, dataset);
+    using interrupt = listenForInterrupt(terminal, "stopping");
+    const work = { terminal, interrupt, stopped: "stopped; results are incomplete" };
+    const log = new RunLog(run);
+    const result = await withDevice(told.settings.adapter, terminal, async (device) => {
+      const detector = await openDetector(run, record, device);
+      const all: Work & { epoch: number } = { ...work, epoch: detector.epochs };
+      return evaluateRun(detector, dataset, target, options, all);
+    });
+    const { evaluation } = result;
+    log.write("test", { data: dataset.root, output: target.path, metrics: evaluation?.metrics });
+    await log.flush();
+    return describe(dataset, target, result);
+  },
+};
+
+/** The run's test images, or those given; `isOwn` tells which. */
+async function openData(
+  record: TrainRecord,
+  { settings: given }: Told<typeof settings>,
+  terminal: Terminal,
+): Promise<{ dataset: Dataset; isOwn: boolean }> {
+  const root = given.data === undefined ? record.data.root : resolve(given.data);
+  const isOwn = root === record.data.root && given.class === undefined;
+  const how = {
+    layout: given.layout ?? (isOwn ? (record.data.layout ?? undefined) : undefined),
+    testFraction: given.testFraction ?? record.data.testFraction ?? undefined,
+  };
+  const name = isOwn ? record.data.class : await onlyClass(root, given.class, record.data.class);
+  const dataset = await openClass(root, name, how, record.seed, terminal);
+  if (dataset.test.length > 0) return { dataset, isOwn };
+  throw new LoupeError(
+    "data",
+    `${root}: class ${name} has no test images; loupe predict takes any images`,
+  );
+}
+
+async function onlyClass(
+  root: string,
+  wanted: readonly string[] | undefined,
+  trained: string,
+): Promise<string> {
+  if (wanted?.length === 1) return wanted[0]!;
+  if (wanted) throw new LoupeError("config", "test: one --class at a time");
+  const { classes: found } = await scanFolder(root);
+  if (found.length === 1) return found[0]!;
+  if (found.includes(trained)) return trained;
+  throw new LoupeError(
+    "config",
+    `test: ${root} has the classes ${found.join(", ")}; give one with --class`,
+  );
+}
+
+/** The run's own ways, except what is said now. */
+async function optionsFor(
+  run: RunFolder,
+  record: TrainRecord,
+  { settings: now, given }: Told<typeof settings>,
+  isOwn: boolean,
+): Promise<EvaluationOptions> {
+  const before = { ...optionsOf({}), ...record.options };
+  const fixed = isOwn || given.threshold !== undefined ? undefined : await run.loadThresholds();
+  return {
+    thresholds: fixed,
+    scale: fixed ? await loadScale(run) : undefined,
+    threshold: now.threshold ?? (isOwn ? (before.threshold ?? undefined) : undefined),
+    protocol: now.protocol ?? before.protocol,
+    maps: now.maps ?? before.maps,
+    images: now.images ?? before.images,
+  };
+}
+
+function describe(
+  { root, test: samples }: Dataset,
+  { path }: Sink,
+  { evaluation, thresholds }: RunEvaluation,
+): Outcome {
+  const table = evaluation ? metricTable(evaluation, "value") : "";
+  const { image, pixel, source } = thresholds;
+  const cut = `defective from ${image.toPrecision(4)} (image), ${pixel.toPrecision(4)} (pixel): ${source}`;
+  return {
+    text: `${samples.length} images of ${root}; results in ${path}\n\n${table}\n\n${cut}`,
+    json: {
+      data: root,
+      output: path,
+      images: samples.length,
+      ...evaluation,
+      chosen_thresholds: thresholds,
+    },
+  };
+}
