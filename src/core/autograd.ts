@@ -75,7 +75,7 @@ export function customGrad(
  */
 export function backward(output: Tensor, gradient?: Tensor): void {
   propagate(output, gradient, (tensor, dy) => {
-    if (!tensor.requiresGrad || tensor.node) return;
+    if (!tensor.requiresGrad || tensor.node || !tensor.storage) return;
     const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
     tensor.grad?.dispose();
     tensor.grad = sum.keep();
@@ -101,7 +101,7 @@ export function grad(
     output,
     gradient,
     (tensor, dy) => {
-      if (inputs.includes(tensor)) found.set(tensor, dy.view());
+      if (inputs.includes(tensor)) found.set(tensor, alone(dy));
     },
     () => inputs.map((tensor) => found.get(tensor)),
   );

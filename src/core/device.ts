@@ -17,6 +17,8 @@ export interface DeviceOptions {
   readonly adapter?: string;
   /** Most bytes of GPU memory to use; without it what the GPU gives. */
   readonly memoryLimit?: number;
+  /** False: do without subgroups even where the adapter has them. */
+  readonly subgroups?: boolean;
   /** Told once about anything the user should know, such as a software adapter. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
 }
@@ -66,7 +68,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       const text = `${info.name} cannot be opened (${textOf(cause)}); ${noAdapterHelp}`;
       throw new LoupeError("device", `openDevice: ${text}`, { cause });
     });
-  const device = new Device(gpu, native, info, options.memoryLimit);
+  const device = new Device(gpu, native, info, options);
   if (info.software) {
     const warn = options.onWarning ?? console.warn;
     warn(`${info.name} is a software adapter: correct, but 10 to 1000 times slower than a GPU`);
@@ -116,13 +118,21 @@ export class Device {
   #closed = false;
 
   /** Use `openDevice`. */
-  constructor(instance: GPU, native: GPUDevice, adapter: AdapterInfo, memoryLimit?: number) {
+  constructor(
+    instance: GPU,
+    native: GPUDevice,
+    adapter: AdapterInfo,
+    options: Pick<DeviceOptions, "memoryLimit" | "subgroups"> = {},
+  ) {
     this.instance = instance;
     this.native = native;
     this.adapter = adapter;
+    const { subgroupMinSize = 0 } = native.adapterInfo ?? {};
+    const has = native.features.has("subgroups") && subgroupMinSize >= 8;
+    this.subgroups = has && options.subgroups !== false;
     this.queue = new Queue(native);
     this.memory = new Memory(native, {
-      limit: memoryLimit ?? Number.POSITIVE_INFINITY,
+      limit: options.memoryLimit ?? Number.POSITIVE_INFINITY,
       onError: (error) => this.queue.fail(error),
       beforeDestroy: () => {
         if (!this.queue.failure) this.queue.flush();
@@ -138,6 +148,9 @@ export class Device {
   get features(): ReadonlySet<string> {
     return this.native.features as ReadonlySet<string>;
   }
+
+  /** True when kernels may hand values round in subgroups of at least eight threads. */
+  readonly subgroups: boolean;
 
   get limits(): GPUSupportedLimits {
     return this.native.limits;

@@ -59,8 +59,7 @@ export class Tensor {
   /** The GPU buffer behind it. Throws when the tensor was freed. */
   get storage(): Storage {
     if (this.#storage) return this.#storage;
-    const text = `tensor [${this.shape.join(", ")}] was freed`;
-    throw new LoupeError("memory", `${text}: return it from its scope or keep() it`);
+    throw freed(this.shape);
   }
 
   get requiresGrad(): boolean {
@@ -137,7 +136,7 @@ export class Tensor {
     this.device.scopes.forget(this);
     this.device.memory.release(this.#storage);
     this.#storage = undefined;
-    this.node = undefined;
+    this.node &&= goneNode(this.shape);
     this.grad?.dispose();
     this.grad = null;
   }
@@ -149,4 +148,17 @@ export class Tensor {
   toString(): string {
     return `Tensor ${this.dtype} [${this.shape.join(", ")}]`;
   }
+}
+
+function freed(shape: Shape): LoupeError {
+  const text = `tensor [${shape.join(", ")}] was freed`;
+  return new LoupeError("memory", `${text}: return it from its scope or keep() it`);
+}
+
+/** What is left of the graph behind a freed tensor: it holds nothing, and a gradient that should flow through it is an error. */
+function goneNode(shape: Shape): Node {
+  const backward = () => {
+    throw freed(shape);
+  };
+  return { op: "freed", inputs: [], backward };
 }

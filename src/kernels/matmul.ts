@@ -1,8 +1,9 @@
 /**
- * C[b] = A[b] · B[b], row-major, either operand read transposed. Each thread keeps a tile of four rows by four columns in
- * registers; the threads of a workgroup take neighbouring rows and share their columns of B.
+ * C[b] = A[b] · B[b], row-major, either operand read transposed. A thread owns two rows of A; the threads of a workgroup take
+ * neighbouring rows and share a tile of eight columns of B.
  */
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { declareSums, multiplyTile } from "./tile.ts";
 
 export interface MatmulOptions {
   readonly batch: number;
@@ -16,23 +17,30 @@ export interface MatmulOptions {
   /** Elements from one batch of A (or B) to the next; 0 shares it. */
   readonly strideA: number;
   readonly strideB: number;
+  readonly subgroups: boolean;
 }
 
 const workgroup = 32;
-const rows = 4;
+const rows = 2;
+const columns = 8;
 
 export function matmulKernel(options: MatmulOptions): KernelSpec {
-  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = options;
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB, subgroups } = options;
   const wideA = !transposeA && k % 4 === 0 && strideA % 4 === 0;
-  const wideB = !transposeB && n % 4 === 0 && strideB % 4 === 0;
   const wideC = n % 4 === 0;
   const rowTiles = Math.ceil(m / (workgroup * rows));
-  const columnTiles = Math.ceil(n / 4);
+  const columnTiles = Math.ceil(n / columns);
+  const at = (row: string, column: string) => {
+    const c = `min(column + ${column}, p.n - 1u)`;
+    return transposeB ? `b0 + ${c} * p.k + k + ${row}` : `b0 + (k + ${row}) * p.n + ${c}`;
+  };
+  const step = wideA ? 4 : 1;
+  const along = transposeB ? "row" : "column";
   return kernel({
     name: "matmul",
     inputs: [
       { name: "a_", type: wideA ? "vec4<f32>" : "f32" },
-      { name: "b_", type: wideB ? "vec4<f32>" : "f32" },
+      { name: "w_", type: "f32" },
     ],
     outputs: [{ name: "c_", type: wideC ? "vec4<f32>" : "f32" }],
     params: {
@@ -45,24 +53,22 @@ export function matmulKernel(options: MatmulOptions): KernelSpec {
       strideA: ["u32", strideA],
       strideB: ["u32", strideB],
     },
+    subgroups,
     workgroup: [workgroup],
     grid: fold(rowTiles * columnTiles * batch),
     body: `let batch = flat / (p.rowTiles * p.columnTiles);
 if (batch >= p.batch) { return; }
-let column = (flat / p.rowTiles % p.columnTiles) * 4u;
+let column = (flat / p.rowTiles % p.columnTiles) * ${columns}u;
 let first = (flat % p.rowTiles) * ${workgroup * rows}u + lid.x;
 let a0 = batch * p.strideA;
 let b0 = batch * p.strideB;
-${unroll(rows, (r) => `let r${r} = min(first + ${r * workgroup}u, p.m - 1u); var c${r} = vec4<f32>();`)}
-for (var k = 0u; k < p.k; k += ${wideA ? 4 : 1}u) {
+${unroll(rows, (r) => `let r${r} = min(first + ${r * workgroup}u, p.m - 1u);`)}
+${declareSums(rows, columns)}
+for (var k = 0u; k < p.k; k += ${step}u) {
 ${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA)};`)}
-${unroll(wideA ? 4 : 1, (q) => {
-  const lane = wideA ? `[${q}]` : "";
-  return `  { let w = ${loadB(`(k + ${q}u)`, wideB, transposeB)};
-${unroll(rows, (r) => `    c${r} += x${r}${lane} * w;`)} }`;
-})}
+${multiplyTile({ rows: step, columns, subgroups, along, at }, rows, (r) => `x${r}`)}
 }
-${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${storeC(`r${r}`, `c${r}`, wideC)} }`)}`,
+${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${storeRow(r, wideC)} }`)}`,
   });
 }
 
@@ -71,17 +77,15 @@ function loadA(row: string, wide: boolean, transposed: boolean): string {
   return transposed ? `a_[a0 + k * p.m + ${row}]` : `a_[a0 + ${row} * p.k + k]`;
 }
 
-function loadB(k: string, wide: boolean, transposed: boolean): string {
-  if (wide) return `b_[(b0 + ${k} * p.n + column) / 4u]`;
-  const at = (q: number) => {
-    const n = `min(column + ${q}u, p.n - 1u)`;
-    return transposed ? `b_[b0 + ${n} * p.k + ${k}]` : `b_[b0 + ${k} * p.n + ${n}]`;
-  };
-  return `vec4<f32>(${[0, 1, 2, 3].map(at)})`;
-}
-
-function storeC(row: string, value: string, wide: boolean): string {
-  const at = `(batch * p.m + ${row}) * p.n + column`;
-  if (wide) return `c_[(${at}) / 4u] = ${value};`;
-  return unroll(4, (q) => `if (column + ${q}u < p.n) { c_[${at} + ${q}u] = ${value}[${q}]; }`);
+function storeRow(row: number, wide: boolean): string {
+  const at = `(batch * p.m + r${row}) * p.n + column`;
+  return unroll(columns / 4, (group) => {
+    const value = `a${row}_${group}`;
+    const here = `column + ${group * 4}u`;
+    if (wide) return `if (${here} < p.n) { c_[(${at}) / 4u + ${group}u] = ${value}; }`;
+    return unroll(
+      4,
+      (q) => `if (${here} + ${q}u < p.n) { c_[${at} + ${group * 4 + q}u] = ${value}[${q}]; }`,
+    );
+  });
 }

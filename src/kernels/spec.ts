@@ -34,6 +34,8 @@ export interface KernelSpec {
   readonly params?: Uint8Array<ArrayBuffer>;
   /** True when the text needs `shader-f16`. */
   readonly f16: boolean;
+  /** True when the text needs `subgroups`. */
+  readonly subgroups: boolean;
 }
 
 /** One storage buffer of a kernel: its name in the shader and its element type. */
@@ -53,6 +55,8 @@ export interface KernelParts {
   readonly head?: string;
   readonly workgroup: readonly [number, number?, number?];
   readonly grid: Grid;
+  /** Uses subgroups of eight or more threads; the body then knows `sg`, the thread's number in its subgroup. */
+  readonly subgroups?: boolean;
   /** Body of `main`. Knows `wid`, `lid`, `nwg` (vec3u) and `flat` (workgroup counted over a folded grid). */
   readonly body: string;
 }
@@ -69,6 +73,7 @@ export function kernel(parts: KernelParts): KernelSpec {
   const f16 = buffers.some((b) => /\bf16\b|vec\dh/.test(b.type)) || /\bf16\b/.test(body);
   const code = [
     f16 ? "enable f16;" : "",
+    parts.subgroups ? "enable subgroups;" : "",
     fields.length ? `struct Params { ${fields.map(([n, [t]]) => `${n}: ${t}`).join(", ")} }` : "",
     ...buffers.map(
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.mode}> ${b.name}: array<${b.type}>;`,
@@ -77,7 +82,7 @@ export function kernel(parts: KernelParts): KernelSpec {
     parts.head ?? "",
     `@compute @workgroup_size(${workgroup.join(", ")})`,
     "fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_id) lid: vec3u,",
-    "        @builtin(num_workgroups) nwg: vec3u) {",
+    `        ${parts.subgroups ? "@builtin(subgroup_invocation_id) sg: u32, " : ""}@builtin(num_workgroups) nwg: vec3u) {`,
     /\bflat\b/.test(body) ? "let flat = wid.x + wid.y * nwg.x;" : "",
     body,
     "}",
@@ -88,6 +93,7 @@ export function kernel(parts: KernelParts): KernelSpec {
     access: [...inputs.map(() => "read" as const), ...outputs.map(() => "write" as const)],
     grid,
     f16,
+    subgroups: parts.subgroups ?? false,
     ...(fields.length ? { params: packParams(name, fields) } : {}),
   };
 }

@@ -3,6 +3,8 @@ import { type Device, openDevice } from "../../src/core/index.ts";
 import { type Case, parseCases } from "../core/cases.ts";
 import { checkCase } from "../core/check-case.ts";
 import { opTable } from "../core/op-table.ts";
+import { imageOps } from "../core/op-table-images.ts";
+import { indexOps } from "../core/op-table-index.ts";
 
 let opened: Promise<Device> | undefined;
 const device = () => {
@@ -14,9 +16,17 @@ const device = () => {
 const isSmall = (c: Case) =>
   c.inputs.every((i) => (i.shape ?? []).reduce((a, b) => a * b, 1) <= 20_000);
 
+/** One table: a family may be in several, each with other ops. */
+const families = [...new Set([opTable, imageOps, indexOps].flatMap(Object.keys))];
+const tableOf = (family: string) => ({
+  ...opTable[family],
+  ...imageOps[family],
+  ...indexOps[family],
+});
+
 async function runFamily(family: string): Promise<void> {
   const text = await (await fetch(`/fixtures/ops/${family}.json`)).text();
-  const table = opTable[family] ?? {};
+  const table = tableOf(family);
   const failures: string[] = [];
   let count = 0;
   for (const c of parseCases(text).filter((c) => table[c.op] && isSmall(c))) {
@@ -31,7 +41,7 @@ async function runFamily(family: string): Promise<void> {
 }
 
 export const tests: Record<string, () => Promise<void>> = Object.fromEntries(
-  Object.keys(opTable).map((family) => [
+  families.map((family) => [
     `${family}: values and gradients agree with PyTorch`,
     () => runFamily(family),
   ]),

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { conv2d, type Device, openDevice } from "../../src/core/index.ts";
+import { loadFamily } from "./fixtures.ts";
 import { opTable } from "./op-table.ts";
-import { testFamily } from "./run-fixtures.ts";
+import { type Apply, checkCase, testFamily } from "./run-fixtures.ts";
 
 let device: Device;
 beforeAll(async () => {
@@ -28,4 +29,16 @@ test("wrong channels, groups, bias and kernels that do not fit are refused with 
     expect(() => conv2d(x, plain, undefined, { dilation: 3 })).toThrow("kernel does not fit");
     expect(() => conv2d(x, plain, undefined, { stride: 0 })).toThrow("strideH is 0");
   });
+});
+
+test("without subgroups the answers are the same", async () => {
+  const plain = await openDevice({ onWarning: () => {}, subgroups: false });
+  expect(plain.subgroups).toBe(false);
+  for (const c of loadFamily("conv2d").filter((_, i) => i % 4 === 0)) {
+    await checkCase(plain, c, opTable.conv2d?.conv2d as Apply);
+  }
+  for (const c of loadFamily("matmul")) {
+    await checkCase(plain, c, opTable.matmul?.matmul as Apply);
+  }
+  plain.close();
 });

@@ -41,7 +41,7 @@ export function conv2d(
   requireDType("conv2d", "f32", ...tensors);
   const s = convShape(x, weight, bias, options);
   const y = x.device.empty([s.n, s.oh, s.ow, s.k]);
-  if (y.size) launch(conv2dKernel(s, bias !== undefined), tensors, [y]);
+  if (y.size) launch(conv2dKernel(s, bias !== undefined, x.device.subgroups), tensors, [y]);
   return track("conv2d", y, tensors, (dy) => [
     carriesGrad(x) ? inputGrad(x, weight, dy, s) : undefined,
     carriesGrad(weight) ? weightGrad(x, weight, dy, s) : undefined,
@@ -55,14 +55,14 @@ export function conv2d(
 
 function inputGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const dx = x.device.empty(x.shape);
-  launch(conv2dInputGradKernel(s), [dy, weight], [dx]);
+  launch(conv2dInputGradKernel(s, x.device.subgroups), [dy, weight], [dx]);
   return dx;
 }
 
 function weightGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const chunks = weightGradChunks(s);
   const parts = x.device.empty([chunks, ...weight.shape]);
-  launch(conv2dWeightGradKernel(s, chunks), [x, dy], [parts]);
+  launch(conv2dWeightGradKernel(s, chunks, x.device.subgroups), [x, dy], [parts]);
   if (chunks === 1) return parts.view(weight.shape);
   const name = "conv2d weight gradient";
   const dw = foldMiddle(parts, 1, chunks, weight.size, { name, fold: "sum" });

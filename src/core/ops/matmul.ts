@@ -46,7 +46,8 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   const batch = sizeOf(lead);
   const [fa, fb] = [a, b].map((t) => spread(t, lead, batch)) as [Tensor, Tensor];
   const strideOf = (t: Tensor, size: number) => (t.size === size ? 0 : size);
-  const options = { batch, m, n, k, transposeA, transposeB };
+  const { subgroups } = a.device;
+  const options = { batch, m, n, k, transposeA, transposeB, subgroups };
   launch(
     matmulKernel({ ...options, strideA: strideOf(fa, m * k), strideB: strideOf(fb, k * n) }),
     [fa, fb],
