@@ -75,7 +75,8 @@ export function customGrad(
  */
 export function backward(output: Tensor, gradient?: Tensor): void {
   propagate(output, gradient, (tensor, dy) => {
-    if (!tensor.requiresGrad || tensor.node || !tensor.storage) return;
+    if (!tensor.requiresGrad || tensor.node) return;
+    if (tensor.disposed) throw new LoupeError("memory", `backward: the leaf ${tensor} was freed`);
     const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
     tensor.grad?.dispose();
     tensor.grad = sum.keep();

@@ -31,12 +31,17 @@ export function launch(
   );
 }
 
-/** The device of the arguments; they must agree. */
+/** The device of the arguments; they must agree and be alive. */
 export function deviceOf(op: string, tensors: readonly Tensor[]): Tensor["device"] {
   const device = tensors[0]?.device;
   if (!device) throw new LoupeError("shape", `${op}: needs at least one tensor`);
   if (tensors.some((t) => t.device !== device)) {
     throw new LoupeError("device", `${op}: its tensors are on different devices`);
+  }
+  const freed = tensors.find((t) => t.disposed);
+  if (freed) {
+    const text = `tensor ${show(freed.shape)} was freed: return it from its scope or keep() it`;
+    throw new LoupeError("memory", `${op}: ${text}`);
   }
   return device;
 }

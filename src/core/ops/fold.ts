@@ -1,7 +1,7 @@
 /** Sums, maxima and minima over any axes, outside the graph: axes are merged, the rest is left to one or two launches. */
 import { LoupeError } from "../../error.ts";
 import { type Fold, reduceChunks, reduceKernel, sizeOf } from "../../kernels/index.ts";
-import { launch, show } from "../launch.ts";
+import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { permuteRaw } from "./permute.ts";
 
@@ -64,6 +64,7 @@ export function foldMiddle(
   options: FoldOptions,
 ): Tensor {
   const { name, fold, map = "x", finish = "a", scale = 1 } = options;
+  deviceOf(name, [x]);
   if (x.dtype === "f16") throw new LoupeError("shape", `${name}: needs f32, got ${x}; cast first`);
   const dtype = x.dtype;
   const chunks = reduceChunks(outer, n, inner);
