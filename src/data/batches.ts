@@ -28,6 +28,8 @@ export type BatchOptions = {
   readonly transform: Transform;
   /** Shuffles from this stream; without it the samples come in order. */
   readonly shuffle?: Random;
+  /** Exactly these places in the list of samples, in this order, for going on in the middle of an epoch. */
+  readonly order?: Uint32Array;
   /** Leave out a last batch that is not full; default false. */
   readonly dropLast?: boolean;
   /** How many batches are loaded ahead; default 1. */
@@ -57,10 +59,15 @@ export async function* batches(
     const got = `batchSize ${batchSize}, prefetch ${prefetch}, side ${options.side}`;
     throw new LoupeError("config", `batches: must be whole numbers, got ${got}`);
   }
-  const order = shuffle
-    ? permutation(samples.length, shuffle)
-    : Uint32Array.from(samples, (_, i) => i);
-  const count = batchCount(samples.length, options);
+  const order = options.order ?? orderOf(samples.length, shuffle);
+  if (order.some((index) => index >= samples.length)) {
+    const worst = Math.max(...order);
+    throw new LoupeError(
+      "config",
+      `batches: order has ${worst}, there are ${samples.length} samples`,
+    );
+  }
+  const count = batchCount(order.length, options);
   const ahead: Promise<Batch>[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let stopped = false;
@@ -78,6 +85,10 @@ export async function* batches(
   } finally {
     stopped = true;
   }
+}
+
+function orderOf(count: number, shuffle: Random | undefined): Uint32Array {
+  return shuffle ? permutation(count, shuffle) : Uint32Array.from({ length: count }, (_, i) => i);
 }
 
 async function loadBatch(

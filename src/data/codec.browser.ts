@@ -76,3 +76,13 @@ export function listFiles(folder: string): Promise<Listing> {
     new LoupeError("io", `list: ${folder}: a page can't list folders; ${next}`),
   );
 }
+
+/** A page loads in the thread that trains. */
+export function startWorkers(..._ignored: unknown[]): undefined {
+  return undefined;
+}
+
+/** How many threads help loading: none. */
+export function usefulWorkers(): number {
+  return 0;
+}

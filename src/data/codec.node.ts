@@ -7,6 +7,7 @@ import { constants, inflate as zlibInflate } from "node:zlib";
 import type { RawPixels } from "./codec.ts";
 
 export { listFiles, readFile, writeFile } from "./files.node.ts";
+export { startWorkers, usefulWorkers } from "./workers.node.ts";
 
 /** Inflates a zlib stream into at most `size` bytes; a shorter result means that the stream is truncated. */
 export function inflate(stream: Uint8Array, size: number): Promise<Uint8Array> {

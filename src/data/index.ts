@@ -1,4 +1,6 @@
 /** Pixels and data sets: decoding, resizing, layouts, batches, synthetic anomalies, maps from elsewhere. */
+
+export { usefulWorkers } from "#codec";
 export { estimateBackground, skipBackgroundClasses } from "./background.ts";
 export { type Batch, type BatchOptions, batchCount, batches } from "./batches.ts";
 export { type ImageCache, imageCache } from "./cache.ts";
@@ -38,6 +40,7 @@ export type { DrawOrder, Patch } from "./patches.ts";
 export { normal, permutation, type Random, randomFrom, seededRandom } from "./random.ts";
 export { type Filter, filters, resize } from "./resize.ts";
 export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
+export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";
 export {
   type LoadOptions,
   type TrainOptions,

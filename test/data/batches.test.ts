@@ -110,6 +110,19 @@ test("the order is the seed's, and dropLast leaves out the batch that is not ful
   expect(await all([], {})).toEqual([]);
 });
 
+test("an order loads exactly those samples, as they are in a whole epoch", async () => {
+  const transform = train();
+  const whole = await all(dataset.train, { transform, batchSize: 7 });
+  const order = Uint32Array.of(6, 2, 3, 0);
+  const found = await all(dataset.train, { transform, order });
+  expect(found.map(({ indices }) => [...indices])).toEqual([[6, 2, 3], [0]]);
+  const length = side * side * 3;
+  expect(found[0]!.images.subarray(0, length)).toEqual(whole[0]!.images.subarray(6 * length));
+  await expect(all(dataset.train, { order: Uint32Array.of(7) })).rejects.toThrow(
+    "batches: order has 7, there are 7 samples",
+  );
+});
+
 test("without anomalies an image is resized as for testing", async () => {
   const clean = await all(dataset.train, { transform: train({ anomalies: false }) });
   const plain = await all(dataset.train, {});
