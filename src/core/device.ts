@@ -89,7 +89,8 @@ async function requestAdapter(gpu: GPU, name: string | undefined): Promise<GPUAd
 }
 
 function textOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, "");
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().replace(/\s+/g, " ").replace(/\.$/, "");
 }
 
 function adapterInfo({ info }: GPUAdapter): AdapterInfo {
@@ -140,7 +141,7 @@ export class Device {
       },
     });
     native.lost.then((lost) => {
-      const what = `the GPU was lost: ${lost.message.trim().replace(/\.$/, "")}`;
+      const what = `the GPU was lost: ${textOf(lost.message)}`;
       this.queue.fail(new LoupeError("device", `device: ${what}; resume from the last checkpoint`));
     });
   }
