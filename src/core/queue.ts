@@ -5,7 +5,7 @@
  * The first error (validation, lost device, no memory) fails the queue for good: later launches and reads reject with it.
  */
 import { LoupeError } from "../error.ts";
-import type { KernelSpec } from "../kernels/index.ts";
+import { type KernelSpec, maxParamBytes } from "../kernels/index.ts";
 import type { Storage } from "./memory.ts";
 
 /** One queued launch. */
@@ -19,7 +19,7 @@ export interface Launch {
   readonly shapes: readonly (readonly number[])[];
 }
 
-const slotBytes = 256;
+const slotBytes = maxParamBytes; // also the alignment of a dynamic offset
 const slots = 256;
 
 export class Queue {

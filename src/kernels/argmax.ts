@@ -5,6 +5,7 @@
  */
 import { type OrderedType, orderKey } from "./order.ts";
 import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface ArgmaxOptions {
   readonly name: string;
@@ -41,7 +42,7 @@ export function argmaxKernel(options: ArgmaxOptions): KernelSpec {
       count: ["u32", count],
       step: ["u32", Math.ceil(count / chunks)],
     },
-    head: `${orderKey(options.dtype)}\n${headOf(options, rows)}`,
+    head: wgsl`${orderKey(options.dtype)}\n${headOf(options, rows)}`,
     workgroup: [workgroup],
     grid: fold(rows ? outer * chunks : Math.ceil((outer * chunks * inner) / workgroup)),
     body: rows ? rowBody : columnBody,

@@ -6,6 +6,7 @@
  * The gradient of A is Σⱼ wᵢⱼ (aᵢ − bⱼ) with w = dL/dd / d, again from differences; that of B is the same with A and B exchanged.
  */
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface CdistOptions {
   readonly batch: number;
@@ -50,7 +51,7 @@ export function cdistKernel(options: CdistOptions): KernelSpec {
     },
     workgroup: [lanes],
     grid: fold(rowTiles * Math.ceil(n / tile) * batch),
-    body: `let batch = flat / (p.rowTiles * p.columnTiles);
+    body: wgsl`let batch = flat / (p.rowTiles * p.columnTiles);
 if (batch >= p.batch) { return; }
 let column = (flat / p.rowTiles % p.columnTiles) * ${tile}u;
 let first = (flat % p.rowTiles) * ${lanes * tile}u + lid.x;
@@ -119,7 +120,7 @@ export function cdistGradKernel(options: CdistGradOptions): KernelSpec {
     },
     workgroup: [lanes],
     grid: fold(rowTiles * (k / size) * batch),
-    body: `let batch = flat / (p.rowTiles * p.k);
+    body: wgsl`let batch = flat / (p.rowTiles * p.k);
 if (batch >= p.batch) { return; }
 let column = flat / p.rowTiles % p.k;
 let first = (flat % p.rowTiles) * ${lanes * tile}u + lid.x;

@@ -6,6 +6,7 @@
  * column, then a tree folds the lanes. Always in one order: the same bits each time.
  */
 import { fold, type KernelSpec, kernel, type ParamType, unroll } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 /** Threads of a workgroup that folds rows. */
 export const foldThreads = 64;
@@ -178,10 +179,10 @@ export function columnKernel(
       scale: ["f32", 1 / m],
       eps: ["f32", parts.eps],
     },
-    head: `alias T = ${type};`,
+    head: wgsl`alias T = ${type};`,
     workgroup: [workgroup],
     grid: fold(Math.ceil(stride / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
+    body: wgsl`let id = flat * ${workgroup}u + lid.x;
 if (id >= p.stride) { return; }
 let column = id % p.columns;
 ${parts.setup}

@@ -10,6 +10,7 @@
  */
 import { fold, type KernelSpec, kernel, type ParamType, unroll } from "./spec.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface ConvShape {
   readonly n: number;
@@ -70,7 +71,7 @@ export function conv2dKernel(s: ConvShape, bias: boolean, subgroups: boolean): K
     subgroups,
     workgroup: [lanes],
     grid: fold(pixelTiles * columnTiles),
-    body: `let column = (flat / p.pixelTiles) * ${columns}u;
+    body: wgsl`let column = (flat / p.pixelTiles) * ${columns}u;
 if (column >= p.k) { return; }
 let first = (flat % p.pixelTiles) * ${lanes * pixels}u + lid.x;
 let pixels = p.n * p.oh * p.ow;
@@ -160,7 +161,7 @@ export function conv2dInputGradKernel(s: ConvShape, subgroups: boolean): KernelS
     subgroups,
     workgroup: [lanes],
     grid: fold(pixelTiles * columnTiles * phases),
-    body: `let phase = flat / (p.pixelTiles * p.columnTiles);
+    body: wgsl`let phase = flat / (p.pixelTiles * p.columnTiles);
 if (phase >= p.phases) { return; }
 let column = (flat / p.pixelTiles % p.columnTiles) * ${columns}u;
 let first = (flat % p.pixelTiles) * ${lanes * pixels}u + lid.x;
@@ -237,7 +238,7 @@ export function conv2dWeightGradKernel(
     subgroups,
     workgroup: [group],
     grid: fold(rowTiles * columnTiles * chunks),
-    body: `let chunk = flat / (p.rowTiles * p.columnTiles);
+    body: wgsl`let chunk = flat / (p.rowTiles * p.columnTiles);
 if (chunk >= p.chunks) { return; }
 let column = (flat / p.rowTiles % p.columnTiles) * ${columns}u;
 let row = ((flat % p.rowTiles) * ${group}u + lid.x) * 4u;
@@ -260,7 +261,11 @@ ${unroll(
   let ok${r} = v${r} >= 0 && u${r} >= 0 && v${r} < i32(p.h) && u${r} < i32(p.w);
   let o${r} = select(0u, ((n * p.h + u32(v${r})) * p.w + u32(u${r})) * p.c + c${r}r, ok${r});`,
 )}
-${wide ? "  let e = select(vec4<f32>(), x_[o0 / 4u], ok0);" : unroll(4, (r) => `  let e${r} = select(0.0, x_[o${r}], ok${r});`)}
+#if ${wide}
+  let e = select(vec4<f32>(), x_[o0 / 4u], ok0);
+#else
+${unroll(4, (r) => `  let e${r} = select(0.0, x_[o${r}], ok${r});`)}
+#endif
 ${multiplyTile({ rows: 1, columns, subgroups, along: "column", at }, 4, x)}
   ox++;
   if (ox == p.ow) { ox = 0u; oy++; if (oy == p.oh) { oy = 0u; n++; } }

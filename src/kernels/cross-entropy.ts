@@ -7,6 +7,7 @@
  * One thread walks a row: made for few classes. Targets are compared with the classes before they are used.
  */
 import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface CrossEntropyOptions {
   readonly rows: number;
@@ -35,7 +36,7 @@ function parts(options: CrossEntropyOptions) {
       share: ["f32", smoothing / classes],
       nan: ["f32", Number.NaN],
     },
-    head: `fn weightOf(c: u32) -> f32 { return ${weighted ? "weight_[c]" : "1.0"}; }
+    head: wgsl`fn weightOf(c: u32) -> f32 { return ${weighted ? "weight_[c]" : "1.0"}; }
 fn share(c: u32, goal: i32) -> f32 {
   return (p.share + select(0.0, p.hit, i32(c) == goal)) * weightOf(c);
 }`,
@@ -64,7 +65,7 @@ export function crossEntropyKernel(options: CrossEntropyOptions): KernelSpec {
       { name: "y_", type: "f32" },
       { name: "w_", type: "f32" },
     ],
-    body: `${row}
+    body: wgsl`${row}
 if (goal == p.ignored) { y_[row] = 0.0; w_[row] = 0.0; return; }
 if (!valid) { y_[row] = p.nan; w_[row] = p.nan; return; }
 ${normaliser}
@@ -84,7 +85,7 @@ export function crossEntropyGradKernel(options: CrossEntropyOptions): KernelSpec
     name: "crossEntropy gradient",
     inputs: [...base.inputs, { name: "d_", type: "f32" }],
     outputs: [{ name: "y_", type: "f32" }],
-    body: `${row}
+    body: wgsl`${row}
 if (goal == p.ignored || !valid) {
   for (var c = 0u; c < p.classes; c++) { y_[start + c] = select(p.nan, 0.0, goal == p.ignored); }
   return;

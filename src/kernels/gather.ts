@@ -7,6 +7,7 @@
  */
 import type { OrderedType } from "./order.ts";
 import { fold, type KernelSpec, kernel, type ParamType, sizeOf, unroll } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface GatherOptions {
   readonly name: string;
@@ -48,7 +49,7 @@ export function gatherKernel(options: GatherOptions): KernelSpec {
     },
     workgroup: [workgroup],
     grid: fold(Math.ceil(count / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i >= p.count) { return; }
 var rest = i; var at = 0u; var t = 0u;
 ${unroll(shape.length, (k) => {
@@ -119,7 +120,7 @@ export function scatterAddKernel(options: ScatterAddOptions): KernelSpec {
     },
     workgroup: [workgroup],
     grid: fold(Math.ceil(count / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i >= p.count) { return; }
 var rest = i;
 ${unroll(shape.length, (k) => {

@@ -6,6 +6,7 @@
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 const weightThreads = 64;
 /** Neighbours along the axis that a thread computes from one walk over the pixels. */
@@ -29,7 +30,7 @@ export function gaussianWeightsKernel(sigma: number, radius: number): KernelSpec
     },
     workgroup: [weightThreads],
     grid: fold(Math.ceil(blurWeights(radius) / weightThreads)),
-    body: `let j = flat * ${weightThreads}u + lid.x;
+    body: wgsl`let j = flat * ${weightThreads}u + lid.x;
 if (j < p.radius + ${together}u) {
   w_[j] = select(0.0, exp(f32(j) * f32(j) * p.slope) * p.scale, j <= p.radius);
 }`,
@@ -67,10 +68,10 @@ export function gaussianBlurKernel({ outer, n, inner, radius }: BlurShape): Kern
       // the radius and then some, in whole periods, so that positions stay above zero
       periods: ["u32", Math.ceil(radius / (2 * n)) * 2 * n],
     },
-    head: `${launch.head}\nalias T = ${lanes.type};`,
+    head: wgsl`${launch.head}\nalias T = ${lanes.type};`,
     workgroup: launch.workgroup,
     grid: launch.grid,
-    body: `${launch.start}
+    body: wgsl`${launch.start}
 let first = ${long ? "y" : "x"} * ${together}u;
 let outer = ${long ? "n" : "y"};
 let base = outer * p.size * p.c + c;

@@ -11,6 +11,7 @@
 import { imageGrid, quotientHead } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export type Sampling = "nearest" | "bilinear" | "bilinear, corners";
 
@@ -95,10 +96,10 @@ export function interpolateKernel(s: InterpolateShape): KernelSpec {
       ...axisParams("H", s.h, s.oh, s.sampling),
       ...axisParams("W", s.w, s.ow, s.sampling),
     },
-    head: `alias T = ${lanes.type};\n${tapHead(s.sampling)}`,
+    head: wgsl`alias T = ${lanes.type};\n${tapHead(s.sampling)}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
-    body: `${launch.start}
+    body: wgsl`${launch.start}
 let axis = ${axisOf("W")};
 let ty = tap(y, ${axisOf("H")});
 let upper = (n * p.nH + ty.at) * p.nW;
@@ -156,7 +157,7 @@ export function interpolateGradKernel(s: AxisShape, sampling: Sampling): KernelS
     head: tapHead(sampling),
     workgroup: launch.workgroup,
     grid: launch.grid,
-    body: `${launch.start}
+    body: wgsl`${launch.start}
 let axis = ${axisOf("")};
 ${long ? "let at = y; let base = n * p.m * p.c + c;" : "let at = x; let base = y * p.m * p.c + c;"}
 ${nearest ? "" : "let b = below(axis);"}

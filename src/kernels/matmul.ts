@@ -4,6 +4,7 @@
  */
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface MatmulOptions {
   readonly batch: number;
@@ -56,7 +57,7 @@ export function matmulKernel(options: MatmulOptions): KernelSpec {
     subgroups,
     workgroup: [workgroup],
     grid: fold(rowTiles * columnTiles * batch),
-    body: `let batch = flat / (p.rowTiles * p.columnTiles);
+    body: wgsl`let batch = flat / (p.rowTiles * p.columnTiles);
 if (batch >= p.batch) { return; }
 let column = (flat / p.rowTiles % p.columnTiles) * ${columns}u;
 let first = (flat % p.rowTiles) * ${workgroup * rows}u + lid.x;

@@ -6,6 +6,7 @@
  * The second needs the chosen rows in order (`key`, and `order` for where each was): each row of B finds its own by bisection.
  */
 import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface NearestGradOptions {
   readonly m: number;
@@ -49,7 +50,7 @@ export function nearestGradAKernel(options: NearestGradOptions): KernelSpec {
       { name: "a_", type: "f32" },
       { name: "b_", type: "f32" },
     ],
-    body: `${head}
+    body: wgsl`${head}
 let a = a_[id];
 for (var c = row * p.count; c < (row + 1u) * p.count; c++) {
   sum += w_[c] * (a - b_[u32(index_[c]) * p.k + column]);
@@ -69,7 +70,7 @@ export function nearestGradBKernel(options: NearestGradOptions): KernelSpec {
       { name: "a_", type: "f32" },
       { name: "b_", type: "f32" },
     ],
-    body: `${head}
+    body: wgsl`${head}
 let b = b_[id];
 var low = 0u; var high = p.pairs;
 while (low < high) {

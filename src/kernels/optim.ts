@@ -4,6 +4,7 @@
  * numbers of the whole optimiser, then from `p.row` on those of this parameter.
  */
 import { type DType, fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 const workgroup = 256;
 
@@ -50,10 +51,10 @@ function updateKernel({ name, n, row, shared, own, state, body }: Updated): Kern
     ],
     outputs: held.map((h) => ({ name: `${h}_`, type })),
     params: { count: ["u32", count], row: ["u32", row] },
-    head: `alias T = ${type};`,
+    head: wgsl`alias T = ${type};`,
     workgroup: [workgroup],
     grid: fold(Math.ceil(count / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i >= p.count) { return; }
 ${shared.map((s, k) => `let ${s} = s_[${k}u];`).join("\n")}
 ${own.map((s, k) => `let ${s} = s_[p.row + ${k}u];`).join("\n")}
@@ -82,7 +83,7 @@ export function sgdKernel({ n, row, momentum, nesterov }: SgdOptions): KernelSpe
     shared: sgdShared,
     own: sgdOwn,
     state: momentum ? ["m"] : [],
-    body: `g += weight_decay * w;
+    body: wgsl`g += weight_decay * w;
 ${momentum ? `m = keep * m + take * g;\ng = ${step};` : ""}
 w -= lr * g;`,
   });
@@ -106,7 +107,7 @@ export function adamKernel({ n, row, amsgrad, decoupled }: AdamOptions): KernelS
     shared: adamShared,
     own: adamOwn,
     state: ["m", "v", ...(amsgrad ? ["top"] : [])],
-    body: `${decoupled ? "w *= shrink;" : "g += weight_decay * w;"}
+    body: wgsl`${decoupled ? "w *= shrink;" : "g += weight_decay * w;"}
 m = b1 * m + one_b1 * g;
 v = b2 * v + one_b2 * (g * g);
 ${amsgrad ? "top = max(top, v);" : ""}
@@ -127,10 +128,10 @@ export function squareSumKernel(n: number, slot: number): KernelSpec {
     inputs: [{ name: "g_", type: "f32" }],
     outputs: [{ name: "parts_", type: "f32" }],
     params: { n: ["u32", n], step: ["u32", Math.ceil(n / slots)], slot: ["u32", slot] },
-    head: `var<workgroup> part: array<f32, ${workgroup}>;`,
+    head: wgsl`var<workgroup> part: array<f32, ${workgroup}>;`,
     workgroup: [workgroup],
     grid: [slots, 1, 1],
-    body: `let end = min((wid.x + 1u) * p.step, p.n);
+    body: wgsl`let end = min((wid.x + 1u) * p.step, p.n);
 var acc = 0.0;
 for (var i = wid.x * p.step + lid.x; i < end; i += ${workgroup}u) { acc += g_[i] * g_[i]; }
 part[lid.x] = acc;
@@ -153,10 +154,10 @@ export function clipFactorKernel(parts: number, maxNorm: number): KernelSpec {
       { name: "factor_", type: "f32" },
     ],
     params: { n: ["u32", parts], max_norm: ["f32", maxNorm] },
-    head: `var<workgroup> part: array<f32, ${workgroup}>;`,
+    head: wgsl`var<workgroup> part: array<f32, ${workgroup}>;`,
     workgroup: [workgroup],
     grid: [1, 1, 1],
-    body: `var acc = 0.0;
+    body: wgsl`var acc = 0.0;
 for (var i = lid.x; i < p.n; i += ${workgroup}u) { acc += parts_[i]; }
 part[lid.x] = acc;
 workgroupBarrier();
@@ -184,7 +185,7 @@ export function scaleKernel(n: number): KernelSpec {
     params: { count: ["u32", count] },
     workgroup: [workgroup],
     grid: fold(Math.ceil(count / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i < p.count) { g_[i] *= factor_[0]; }`,
   });
 }

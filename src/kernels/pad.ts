@@ -5,6 +5,7 @@
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export type PadMode = "constant" | "reflect" | "replicate";
 
@@ -48,8 +49,8 @@ export function padKernel(s: PadShape, mode: PadMode, value: number): KernelSpec
     outputs: [{ name: "y_", type }],
     ...launch,
     params: { ...launch.params, value: ["f32", value] },
-    head: `${head}\n${source[mode]}`,
-    body: `${start}
+    head: wgsl`${head}\n${source[mode]}`,
+    body: wgsl`${start}
 let ix = source(i32(x) - i32(p.left), i32(p.w));
 let iy = source(i32(y) - i32(p.top), i32(p.h));
 let inside = ix >= 0 && iy >= 0 && ix < i32(p.w) && iy < i32(p.h);
@@ -88,7 +89,7 @@ export function padGradKernel(s: PadShape, mode: PadMode): KernelSpec {
     inputs: [{ name: "d_", type }],
     outputs: [{ name: "y_", type }],
     ...launch,
-    body: `${start}
+    body: wgsl`${start}
 var sum = ${type}();
 ${overCopies(mode, ["y", "oy", "p.h", "p.oh", "p.top"], columns)}
 y_[id] = sum;`,

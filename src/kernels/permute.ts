@@ -8,6 +8,7 @@ import {
   sizeOf,
   unroll,
 } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface CopyOptions {
   readonly name: string;
@@ -40,7 +41,7 @@ export function copyKernel({ name, dtype, box, from, to }: CopyOptions): KernelS
     params,
     workgroup: [workgroup],
     grid: fold(Math.ceil(sizeOf(box) / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i >= p.count) { return; }
 var rest = i; var f = p.fromStart; var t = p.toStart;
 ${unroll(box.length, (k) => {

@@ -13,6 +13,7 @@ import {
   type ParamType,
   sizeOf,
 } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 /** One argument: a tensor to broadcast against the output, or a number. */
 export type PointwiseArg =
@@ -58,10 +59,10 @@ export function pointwiseKernel(options: PointwiseOptions): KernelSpec {
     inputs: tensors,
     outputs: [{ name: "out_", type: element(dtype, wide) }],
     params,
-    head: `alias T = ${wide ? `vec4<${compute}>` : compute};\n${helpersFor(expression, wide)}`,
+    head: wgsl`alias T = ${wide ? `vec4<${compute}>` : compute};\n${helpersFor(expression, wide)}`,
     workgroup: [workgroup],
     grid: fold(Math.ceil(count / workgroup)),
-    body: `let i = flat * ${workgroup}u + lid.x;
+    body: wgsl`let i = flat * ${workgroup}u + lid.x;
 if (i >= p.count) { return; }
 ${loads.join("\n")}
 out_[i] = ${store}(${expression});`,

@@ -8,6 +8,7 @@
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface PoolShape {
   readonly n: number;
@@ -133,10 +134,10 @@ function pool(
     inputs: typed(inputs),
     outputs: typed(outputs),
     params: { ...launch.params, ...params(s), ...extra },
-    head: `${launch.head}\nalias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
+    head: wgsl`${launch.head}\nalias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
-    body: `${launch.start}
+    body: wgsl`${launch.start}
 ${back ? "let iy = y; let ix = x;" : "let oy = y; let ox = x;"}
 ${body}`,
   });
@@ -152,7 +153,7 @@ ${indices ? "at = select(at, U(iy * p.w + ix), better);" : ""}`;
     inputs: { x_: "type" },
     outputs: { y_: "type", ...(indices && { at_: "index" }) },
     extra: { least: ["f32", Number.NEGATIVE_INFINITY] },
-    body: `var best = T(p.least);
+    body: wgsl`var best = T(p.least);
 ${indices ? `var at = U(${none});` : ""}
 ${overWindow(s, "H", overWindow(s, "W", visit))}
 y_[id] = best;
@@ -169,7 +170,7 @@ sum += select(T(), d_[o], at_[o] == U(iy * p.w + ix));`;
     inputs: { d_: "type", at_: "index" },
     outputs: { y_: "type" },
     back: true,
-    body: `var sum = T();
+    body: wgsl`var sum = T();
 ${overWindows(s, visit)}
 y_[id] = sum;`,
   });
@@ -181,7 +182,7 @@ export function avgPoolKernel(s: PoolShape): KernelSpec {
     inputs: { x_: "type" },
     outputs: { y_: "type" },
     head: areaHead(s),
-    body: `var sum = T();
+    body: wgsl`var sum = T();
 ${overWindow(s, "H", overWindow(s, "W", `sum += x_[${inputIndex}];`))}
 y_[id] = sum / area(oy, ox);`,
   });
@@ -194,7 +195,7 @@ export function avgPoolGradKernel(s: PoolShape): KernelSpec {
     outputs: { y_: "type" },
     back: true,
     head: areaHead(s),
-    body: `var sum = T();
+    body: wgsl`var sum = T();
 ${overWindows(s, `sum += d_[${outputIndex}] / area(oy, ox);`)}
 y_[id] = sum;`,
   });

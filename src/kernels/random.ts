@@ -6,6 +6,7 @@
  * its cosine an error of 2⁻¹¹. They are within a few units in the last place of the exact values.
  */
 import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 /** What to make of the words. */
 export type RandomKind =
@@ -49,7 +50,7 @@ export function randomKernel({ count, key, offset, draw }: RandomOptions): Kerne
     head: philox + (draw.kind === "normal" ? boxMuller : ""),
     workgroup: [workgroup],
     grid: fold(Math.ceil(threads / workgroup)),
-    body: `let t = flat * ${workgroup}u + lid.x;
+    body: wgsl`let t = flat * ${workgroup}u + lid.x;
 if (t >= (p.count + p.shift + 3u) / 4u) { return; }
 let low = p.blockLow + t;
 let high = p.blockHigh + select(0u, 1u, low < t);

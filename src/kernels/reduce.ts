@@ -4,6 +4,7 @@
  * a second launch folds again: always in the same order, so results are the same bits each time.
  */
 import { type DType, fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export type Fold = "sum" | "max" | "min";
 
@@ -72,10 +73,10 @@ function rowKernel(options: ReduceOptions): KernelSpec {
   const { outer, chunks, dtype, map = "x", finish = "a" } = options;
   return kernel({
     ...parts(options),
-    head: `var<workgroup> part: array<${dtype}, ${workgroup}>;`,
+    head: wgsl`var<workgroup> part: array<${dtype}, ${workgroup}>;`,
     workgroup: [workgroup],
     grid: fold(outer * chunks),
-    body: `let row = flat / p.chunks;
+    body: wgsl`let row = flat / p.chunks;
 if (row < p.outer) {
   let start = (flat % p.chunks) * p.step;
   let end = min(start + p.step, p.n);
@@ -102,7 +103,7 @@ function columnKernel(options: ReduceOptions): KernelSpec {
     ...parts(options),
     workgroup: [workgroup],
     grid: fold(Math.ceil((outer * chunks * inner) / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
+    body: wgsl`let id = flat * ${workgroup}u + lid.x;
 if (id >= p.outer * p.chunks * p.inner) { return; }
 let column = id % p.inner;
 let chunk = (id / p.inner) % p.chunks;

@@ -5,6 +5,7 @@
  */
 import { across, lanesOf } from "./lanes.ts";
 import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface RowShape {
   readonly outer: number;
@@ -79,7 +80,7 @@ export function rowsKernel(o: RowsOptions): KernelSpec {
     ].join("\n"),
     workgroup: [threads],
     grid: fold(Math.ceil((rows * shared) / threads)),
-    body: `let row = flat * ${threads / shared}u + lid.x / ${shared}u;
+    body: wgsl`let row = flat * ${threads / shared}u + lid.x / ${shared}u;
 let lane = lid.x % ${shared}u;
 let inside = row < p.rows;
 let base = row / p.inner * p.units * p.inner + row % p.inner;

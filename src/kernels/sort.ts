@@ -7,6 +7,7 @@
  */
 import { type OrderedType, orderKey } from "./order.ts";
 import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { wgsl } from "./wgsl.ts";
 
 export interface SortRowsOptions {
   readonly name: string;
@@ -53,10 +54,10 @@ export function selectKernel(options: SelectOptions): KernelSpec {
       first: ["i32", first],
       flip: ["u32", options.descending ? 0xffffffff : 0],
     },
-    head: `${orderKey(options.dtype)}\nvar<workgroup> keys: array<u32, ${block}>;`,
+    head: wgsl`${orderKey(options.dtype)}\nvar<workgroup> keys: array<u32, ${block}>;`,
     workgroup: [block],
     grid: fold(rows * blocks),
-    body: `let row = flat / p.blocks;
+    body: wgsl`let row = flat / p.blocks;
 if (row >= p.rows) { return; }
 let start = (flat % p.blocks) * ${block}u;
 let count = min(${block}u, p.n - start);
@@ -103,7 +104,7 @@ export function mergeKernel(options: SortRowsOptions & { readonly run: number })
     head: orderKey(options.dtype),
     workgroup: [workgroup],
     grid: fold(Math.ceil((rows * n) / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
+    body: wgsl`let id = flat * ${workgroup}u + lid.x;
 if (id >= p.count) { return; }
 let i = id % p.n;
 let row = id - i;
@@ -145,7 +146,7 @@ export function placeKernel(options: {
     params: { count: ["u32", rows * k], n: ["u32", n], k: ["u32", k] },
     workgroup: [workgroup],
     grid: fold(Math.ceil((rows * k) / workgroup)),
-    body: `let id = flat * ${workgroup}u + lid.x;
+    body: wgsl`let id = flat * ${workgroup}u + lid.x;
 if (id >= p.count) { return; }
 y_[id / p.k * p.n + u32(index_[id])] = x_[id];`,
   });

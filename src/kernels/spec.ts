@@ -15,6 +15,9 @@ export const bytesOf: Readonly<Record<DType, number>> = { f32: 4, i32: 4, u32: 4
 /** How many workgroups one axis of a dispatch may have, on every adapter. */
 export const maxGridAxis = 65_535;
 
+/** Bytes of parameters that one launch may have. */
+export const maxParamBytes = 256;
+
 export type Grid = readonly [number, number, number];
 export type Access = "read" | "write";
 /** Parameter values; their type is in the shader text. */
@@ -103,6 +106,10 @@ function packParams(
   fields: readonly (readonly [string, readonly [ParamType, number]])[],
 ): Uint8Array<ArrayBuffer> {
   const bytes = new ArrayBuffer(Math.ceil((fields.length * 4) / 16) * 16);
+  if (bytes.byteLength > maxParamBytes) {
+    const text = `${fields.length} parameters, room is for ${maxParamBytes / 4}`;
+    throw new LoupeError("shape", `${name}: ${text}; use tensors of fewer axes`);
+  }
   const view = new DataView(bytes);
   fields.forEach(([field, [type, value]], i) => {
     if (type !== "f32" && !Number.isInteger(value)) {
