@@ -64,7 +64,7 @@ export async function decodeWithoutSharp(bytes: Uint8Array): Promise<RawPixels> 
     formatAsRGBA: false,
     tolerantDecoding: false,
     maxResolutionInMP: 2000,
-    maxMemoryUsageInMB: 8192,
+    maxMemoryUsageInMB: 2048,
   });
   return { width, height, channels: data.length / (width * height), data };
 }

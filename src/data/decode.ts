@@ -9,7 +9,7 @@ import type { RawPixels } from "./codec.ts";
 import type { Report } from "./finding.ts";
 import { type Image, makeImage, toGrey, toRgb } from "./image.ts";
 import { jpegHeader, withoutMetadata } from "./jpeg.ts";
-import { decodePng, isPng, type Png, pngHeader } from "./png.ts";
+import { decodePng, isPng, type Png, pngChannels, pngHeader } from "./png.ts";
 
 /** The formats that are read; which one a file has is decided by its first bytes, never by its name. */
 export type ImageFormat = "png" | "jpeg" | "bmp";
@@ -87,10 +87,22 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
 
 const decoders: Record<ImageFormat, (bytes: Uint8Array, options: DecodeOptions) => Promise<Image>> =
   {
-    png: async (bytes, options) => pngImage(await decodePng(bytes), options),
+    png: async (bytes, options) => {
+      checkPngMemory(bytes, options);
+      return pngImage(await decodePng(bytes), options);
+    },
     jpeg: jpegImage,
     bmp: async (bytes) => decodeBmp(bytes),
   };
+
+/** 16 bits and alpha take up to eight bytes per pixel; four on average are what `maxPixels` allows. */
+function checkPngMemory(bytes: Uint8Array, { maxPixels = defaultMaxPixels }: DecodeOptions): void {
+  const { width, height, depth, colour } = pngHeader(bytes);
+  const needed = (width * height * depth * pngChannels[colour]!) / 8;
+  if (needed <= maxPixels * 4) return;
+  const size = `${width}x${height} with ${depth} bits and ${pngChannels[colour]} channels`;
+  throw new Error(`${size} is more than maxPixels ${maxPixels} allows`);
+}
 
 const unread: readonly [string, RegExp][] = [
   ["a TIFF", /^(II\*|MM.\*)/s],
@@ -155,8 +167,11 @@ function fromCmyk({ width, height, data }: RawPixels): Image {
 
 function pngImage(png: Png, options: DecodeOptions): Image {
   const { width, height, channels, colour, samples } = png;
-  const grey = colour === 0 || colour === 4;
-  const out = makeImage(width, height, grey ? 1 : 3);
+  const kept = colour === 0 || colour === 4 ? 1 : 3;
+  if (samples instanceof Uint8Array && png.depth === 8 && colour !== 3 && channels === kept) {
+    return makeImage(width, height, kept, samples);
+  }
+  const out = makeImage(width, height, kept);
   if (colour === 3) return throughPalette(png, out);
   const scale = byteOf(png, options);
   const step = out.channels;

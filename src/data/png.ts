@@ -22,7 +22,8 @@ export type Png = PngHeader & {
 };
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const channelsOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** Samples per pixel of each colour type. */
+export const pngChannels: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const depthsOf: Record<number, readonly number[]> = {
   0: [1, 2, 4, 8, 16],
   2: [8, 16],
@@ -70,7 +71,7 @@ export function pngHeader(bytes: Uint8Array): PngHeader {
 export async function decodePng(bytes: Uint8Array): Promise<Png> {
   const header = pngHeader(bytes);
   const { data, palette } = chunks(bytes);
-  const channels = channelsOf[header.colour]!;
+  const channels = pngChannels[header.colour]!;
   const passes = passesOf(header);
   const bits = header.depth * channels;
   const needed = passes.reduce((sum, pass) => sum + pass.rows * (rowBytes(pass, bits) + 1), 0);

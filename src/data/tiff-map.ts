@@ -17,6 +17,7 @@ type Ifd = ReturnType<typeof decode>[number];
 
 /** Decodes the first page. Throws an Error that says what is wrong. */
 export async function decodeTiffMap(bytes: Uint8Array, maxPixels: number): Promise<TiffMap> {
+  checkTags(bytes);
   const [ifd] = decode(bytes, { ignoreImageData: true, pages: [0] });
   if (!ifd) throw new Error("it has no image");
   const { width, height, samplesPerPixel } = ifd;
@@ -29,6 +30,29 @@ export async function decodeTiffMap(bytes: Uint8Array, maxPixels: number): Promi
   const { data } = decode(bytes, { pages: [0] })[0]!;
   if (data.length !== width * height) throw new Error("it is truncated");
   return { width, height, data };
+}
+
+/** Bytes per value of the TIFF types 1 to 12. */
+const typeBytes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
+const exifTags = [0x8769, 0x8825];
+
+/** The values of all tags together must fit into the file: tags may share bytes, and the package copies them all. */
+function checkTags(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 14) throw new Error("the file ends in its header");
+  const little = view.getUint16(0) === 0x4949;
+  const begin = view.getUint32(4, little);
+  if (begin + 2 > bytes.length) throw new Error("it is truncated");
+  const count = view.getUint16(begin, little);
+  if (begin + 2 + count * 12 > bytes.length) throw new Error("it is truncated");
+  let total = 0;
+  for (let at = begin + 2; at < begin + 2 + count * 12; at += 12) {
+    if (exifTags.includes(view.getUint16(at, little)))
+      throw new Error("it has EXIF data; save it without");
+    const size = (typeBytes[view.getUint16(at + 2, little)] ?? 0) * view.getUint32(at + 4, little);
+    total += size > 4 ? size : 0;
+  }
+  if (total > bytes.length) throw new Error("its tags are damaged");
 }
 
 /** Every strip must lie in the file and hold as many bytes as its rows need, not more. */

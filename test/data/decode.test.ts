@@ -286,6 +286,16 @@ test("a size of zero or beyond the limit is refused from the header alone", asyn
   expect(imageHeader(wholeJpeg)).toEqual({ format: "jpeg", width: 64, height: 64 });
 });
 
+test("16 bits and alpha count against the limit as the memory they take", async () => {
+  const file = (depth: number, colour: number) =>
+    pngFile({ width: 100, height: 100, depth, colour, raw: Buffer.alloc(100) });
+  expect(await message(file(16, 6), { maxPixels: 19_999 })).toContain(
+    "100x100 with 16 bits and 4 channels is more than maxPixels 19999 allows",
+  );
+  expect(await message(file(16, 6), { maxPixels: 20_000 })).toContain("truncated");
+  expect(await message(file(8, 6), { maxPixels: 10_000 })).toContain("truncated");
+});
+
 test("image data that inflates beyond the declared size is refused, not inflated", async () => {
   const bomb = pngFile({
     width: 4,
@@ -300,7 +310,7 @@ test("image data that inflates beyond the declared size is refused, not inflated
 });
 
 test("a tiny file that declares a large image takes no memory for it", async () => {
-  const file = pngFile({ width: 9000, height: 9000, depth: 16, colour: 6, raw: Buffer.alloc(100) });
+  const file = pngFile({ width: 9000, height: 9000, depth: 8, colour: 6, raw: Buffer.alloc(100) });
   const before = process.memoryUsage().rss;
   expect(await message(file)).toContain("it is truncated");
   expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000);

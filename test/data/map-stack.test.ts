@@ -206,6 +206,9 @@ test("a TIFF that unpacks to more than its pixels, is cut or huge is refused", a
     "compression 7 is not read",
   );
   const whole = tiff(4, 4, 1, new Uint8Array(16));
+  const shared = Buffer.from(whole);
+  shared.writeUInt32LE(0x7fffffff, 24 + 2 + 4); // the count of the first tag
+  await expect(decodeTiffMap(shared, 1000)).rejects.toThrow("its tags are damaged");
   expect([...(await decodeTiffMap(whole, 1000)).data]).toEqual(Array(16).fill(0));
   const root = await makeTree([["m.tiff", whole.subarray(0, 30)]]);
   await expect(loadMapStack(root)).rejects.toThrow(
