@@ -280,9 +280,9 @@ export class Device {
   }
 }
 
-/** Bytes to bind for a tensor: whole words. */
+/** Bytes to bind for a tensor: whole words, and at least one `vec4`, which every buffer has room for. */
 export function bindingSize(tensor: Tensor): number {
-  return Math.max(4, Math.ceil(tensor.bytes / 4) * 4);
+  return Math.max(16, Math.ceil(tensor.bytes / 4) * 4);
 }
 
 function dtypeOf(data: HostArray | readonly number[]): DType {

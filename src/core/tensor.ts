@@ -103,7 +103,8 @@ export class Tensor {
     const { storage } = this;
     const start = offset ?? this.offset;
     const end = start + sizeOf(shape) * bytesOf[this.dtype];
-    const fits = start >= this.offset && end <= this.offset + this.bytes && start % 256 === 0;
+    const inside = start >= this.offset && end <= this.offset + this.bytes;
+    const fits = inside && start % 256 === 0 && start < storage.bytes;
     if (offset === undefined ? sizeOf(shape) !== this.size : !fits) {
       const part = offset === undefined ? "" : ` at byte ${start - this.offset}`;
       throw new LoupeError("shape", `view: ${this} has no [${shape.join(", ")}]${part}`);

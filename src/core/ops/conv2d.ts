@@ -46,9 +46,10 @@ export function conv2d(
     carriesGrad(x) ? inputGrad(x, weight, dy, s) : undefined,
     carriesGrad(weight) ? weightGrad(x, weight, dy, s) : undefined,
     bias && carriesGrad(bias)
-      ? foldMiddle(dy, 1, dy.size / s.k, s.k, { name: "conv2d bias gradient", fold: "sum" }).view(
-          bias.shape,
-        )
+      ? foldMiddle(dy, 1, s.n * s.oh * s.ow, s.k, {
+          name: "conv2d bias gradient",
+          fold: "sum",
+        }).view(bias.shape)
       : undefined,
   ]);
 }
@@ -60,6 +61,7 @@ function inputGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor 
 }
 
 function weightGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
+  if (dy.size === 0 || weight.size === 0) return x.device.zeros(weight.shape);
   const chunks = weightGradChunks(s);
   const parts = x.device.empty([chunks, ...weight.shape]);
   launch(conv2dWeightGradKernel(s, chunks, x.device.subgroups), [x, dy], [parts]);

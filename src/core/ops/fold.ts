@@ -41,7 +41,7 @@ export function reduceAxes(
     throw new LoupeError("shape", `${options.name}: no elements to fold in ${show(x.shape)}`);
   }
   if (sizeOf(shape) === 0) return x.device.empty(shape, x.dtype);
-  if (n === 0) return x.device.zeros(shape, x.dtype);
+  if (n === 0) return x.device.full(shape, 0 * (options.scale ?? 1), x.dtype); // a mean is not a number
   const first = axes[0] ?? 0;
   const adjoining = axes.every((a, i) => a === first + i || sizeOf(x.shape.slice(first, a)) === n);
   if (!adjoining) {
@@ -67,6 +67,7 @@ export function foldMiddle(
   deviceOf(name, [x]);
   if (x.dtype === "f16") throw new LoupeError("shape", `${name}: needs f32, got ${x}; cast first`);
   const dtype = x.dtype;
+  if (n === 0 || outer * inner === 0) return x.device.zeros([outer, inner], dtype);
   const chunks = reduceChunks(outer, n, inner);
   const base = { name, fold, dtype, outer, inner, scale };
   if (chunks === 1) {

@@ -71,7 +71,8 @@ export function variance(
   const normal = normalAxes("variance", x.shape.length, axes);
   const n = sizeOf(normal.map((a) => x.shape[a] as number));
   const centred = sub(x, mean(x, normal, true));
-  return div(sum(square(centred), normal, options.keepDim ?? false), n - (options.correction ?? 1));
+  const freedom = Math.max(0, n - (options.correction ?? 1));
+  return div(sum(square(centred), normal, options.keepDim ?? false), freedom);
 }
 
 /** The standard deviation; see `variance`. */
