@@ -1,21 +1,27 @@
 /** All commands, in the order of `loupe --help`. */
 import type { CommandSpec } from "./command.ts";
-import { dataCheck } from "./data.ts";
+import { dataCheck, dataDemo } from "./data.ts";
 import { doctor } from "./doctor.ts";
+import { features } from "./features.ts";
 import { metrics } from "./metrics.ts";
 import { predict } from "./predict.ts";
+import { schemaCommand } from "./schema.ts";
 import { test } from "./test.ts";
 import { train } from "./train.ts";
 import { weightsFetch, weightsList, weightsShow } from "./weights.ts";
 
-export const commands: readonly CommandSpec[] = [
+const working: readonly CommandSpec[] = [
   train,
   test,
   predict,
   metrics,
+  features,
   dataCheck,
+  dataDemo,
   weightsList,
   weightsFetch,
   weightsShow,
   doctor,
 ];
+
+export const commands: readonly CommandSpec[] = [...working, schemaCommand(working)];

@@ -1,6 +1,6 @@
 /** `loupe data check` and `loupe data demo`. */
 import { z } from "zod";
-import { checkFolder, formatCheck } from "../data/index.ts";
+import { checkFolder, formatCheck, writeDemo } from "../data/index.ts";
 import type { CommandSpec } from "./command.ts";
 import { exitCodes } from "./exit.ts";
 import { flag, whole } from "./flags.ts";
@@ -44,5 +44,29 @@ export const dataCheck: CommandSpec = {
     const { root, layout: used, train, test } = dataset;
     const json = { root, layout: used, classes: found, findings, train, test };
     return { text: formatCheck(report), json, exit: broken ? exitCodes.data : exitCodes.ok };
+  },
+};
+
+const demoSettings = z.strictObject({
+  seed: flag(whole(0), "seed of the pictures; default 0", { value: "number" }),
+  imageSize: flag(whole(32), "side of the pictures, pixels; default 160", { value: "pixels" }),
+});
+
+export const dataDemo: CommandSpec = {
+  name: "data demo",
+  arguments: "<folder>",
+  summary: "Writes the data set that comes with tensorloupe: three synthetic products with defects",
+  examples: ["loupe data demo demo/data"],
+  settings: demoSettings,
+  async run({ args, read }) {
+    const { settings } = await read(demoSettings);
+    const folder = args[0] as string;
+    const { seed: from, imageSize: size } = settings;
+    const files = await writeDemo(folder, {
+      ...(from === undefined ? {} : { seed: from }),
+      ...(size === undefined ? {} : { size }),
+    });
+    const next = `loupe train cdo --data ${folder} --backbone resnet18 --image-size 64 --epochs 10`;
+    return { text: `${files} files in ${folder}; train on it with:\n  ${next}`, json: { folder, files } };
   },
 };

@@ -66,14 +66,21 @@ export function createDetector(
   teacher: Teacher,
   seed: number,
 ): Detector {
+  return withWeightsNamed(teacher, () =>
+    method.create({ device, config, teacher: teacher.state, seed }),
+  );
+}
+
+/** What goes wrong with weights while `make` loads them is told with the name of their file. */
+export function withWeightsNamed<T>({ record }: Teacher, make: () => T): T {
   try {
-    return method.create({ device, config, teacher: teacher.state, seed });
+    return make();
   } catch (error) {
     if (!(error instanceof LoupeError) || error.code !== "checkpoint") throw error;
-    const { source } = teacher.record;
-    const message = error.message.startsWith("weights: ")
-      ? error.message.slice("weights: ".length).replaceAll("show weights", `show ${source}`)
-      : error.message;
+    const { source } = record;
+    const message = error.message
+      .replace(/^weights: /, "")
+      .replace("loupe weights show weights ", `loupe weights show ${source} `);
     throw new LoupeError("checkpoint", `${source}: ${message}`, { cause: error });
   }
 }

@@ -38,7 +38,7 @@ Ctrl-C finishes the step and saves; --resume goes on to the same bits as without
     const { terminal } = call;
     using interrupt = listenForInterrupt(terminal, "finishing the step, then saving");
     const stopped = "stopped before training began; nothing was written";
-    return trainAll(call, { terminal, interrupt, stopped });
+    return await trainAll(call, { terminal, interrupt, stopped }); // or Ctrl-C would be given back at once
   },
 };
 
