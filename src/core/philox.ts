@@ -16,10 +16,12 @@ export function philox(
     const high0 = mulHigh(0xd2511f53, c0);
     const high1 = mulHigh(0xcd9e8d57, c2);
     const low0 = Math.imul(0xd2511f53, c0);
-    const low1 = Math.imul(0xcd9e8d57, c2);
-    [c0, c1, c2, c3] = [high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0];
-    k0 += 0x9e3779b9;
-    k1 += 0xbb67ae85;
+    c0 = high1 ^ c1 ^ k0;
+    c1 = Math.imul(0xcd9e8d57, c2);
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
   out[at] = c0;
   out[at + 1] = c1;
@@ -31,8 +33,8 @@ export function philox(
 /** The upper 32 bits of the 64-bit product of two 32-bit words. */
 export function mulHigh(a: number, b: number): number {
   const [a0, a1, b0, b1] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
-  const middle = a1 * b0 + ((a0 * b0) >>> 16);
-  return (
-    (a1 * b1 + Math.floor(middle / 65536) + ((((middle & 0xffff) + a0 * b1) / 65536) | 0)) >>> 0
-  );
+  // schoolbook with 16-bit digits: neither sum reaches 2^32
+  const middle = (Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16)) >>> 0;
+  const rest = (Math.imul(a0, b1) + (middle & 0xffff)) >>> 0;
+  return (Math.imul(a1, b1) + (middle >>> 16) + (rest >>> 16)) >>> 0;
 }

@@ -84,35 +84,47 @@ export class Rng {
   uniformHost(n: number, lo = 0, hi = 1): Float32Array<ArrayBuffer> {
     const { top } = uniformKind(lo, hi);
     const [start, scale] = [Math.fround(lo), Math.fround(hi - lo)];
-    return Float32Array.from(this.#words(n, 1), (word) => {
-      return Math.min(start + Math.fround(scale * unit(word)), top);
-    });
+    const words = this.#words(n, 1);
+    const out = new Float32Array(n);
+    for (let i = 0; i < n; i++) {
+      out[i] = Math.min(start + Math.fround(scale * unit(words[i] as number)), top);
+    }
+    return out;
   }
 
   /** What `normal` would give, rounded from f64: the GPU's z differs by at most 16 units in the last place. */
   normalHost(n: number, mean = 0, std = 1): Float32Array<ArrayBuffer> {
     checkNormal(mean, std);
     const words = this.#words(n, 2);
-    return Float32Array.from({ length: n }, (_, i) => {
-      const radius = Math.sqrt(-2 * Math.log(unit(words[i & ~1] as number) + 2 ** -24));
-      const angle = 2 * Math.PI * unit(words[i | 1] as number);
-      return mean + std * radius * (i & 1 ? Math.sin(angle) : Math.cos(angle));
-    });
+    const out = new Float32Array(n);
+    for (let i = 0; i < n; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log(unit(words[i] as number) + 2 ** -24));
+      const angle = 2 * Math.PI * unit(words[i + 1] as number);
+      out[i] = mean + std * radius * Math.cos(angle);
+      if (i + 1 < n) out[i + 1] = mean + std * radius * Math.sin(angle);
+    }
+    return out;
   }
 
   /** What `integers` would give, on the host: the same numbers. */
   integersHost(n: number, lo: number, hi: number): Int32Array<ArrayBuffer> {
     const { range } = integersKind(lo, hi);
-    return Int32Array.from(this.#words(n, 1), (word) => lo + mulHigh(word, range));
+    const words = this.#words(n, 1);
+    const out = new Int32Array(n);
+    for (let i = 0; i < n; i++) out[i] = lo + mulHigh(words[i] as number, range);
+    return out;
   }
 
   /** The numbers 0 … n − 1 in random order (Fisher and Yates), on the host. */
   permutation(n: number): Int32Array<ArrayBuffer> {
-    const order = Int32Array.from({ length: n }, (_, i) => i);
     const words = this.#words(n, 1);
+    const order = new Int32Array(n);
+    for (let i = 0; i < n; i++) order[i] = i;
     for (let i = n - 1; i > 0; i--) {
       const j = mulHigh(words[i] as number, i + 1);
-      [order[i], order[j]] = [order[j] as number, order[i] as number];
+      const last = order[i] as number;
+      order[i] = order[j] as number;
+      order[j] = last;
     }
     return order;
   }
