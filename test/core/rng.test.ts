@@ -59,6 +59,14 @@ test("the first words of a stream are those of counter 0, 1, … under the seed 
   expect(rng.state).toEqual({ seed: 5 * 2 ** 32 + 7, offset: 6 });
 });
 
+test("a seed's stream and its forks never change from one version to the next", () => {
+  const stream = [...new Rng(42).uniformHost(3), new Rng(42).fork("noise").seed];
+  // the browser's test knows the same numbers
+  expect(stream).toEqual([
+    0.6129598617553711, 0.4685865044593811, 0.07323169708251953, 5437043711178204,
+  ]);
+});
+
 test("the GPU's uniforms and integers are the host's, bit for bit, at any size and offset", async () => {
   const big = 2 ** 34 - 6; // the counter's low word runs over within the draw
   for (const offset of [0, 1, 2, 3, 4, 1023, big, 2 ** 52 + 1]) {
