@@ -1,110 +1,14 @@
-/**
- * Opens a GPU, the same way in Node and in a browser, and owns what lives on it: memory, the queue of work, the scopes.
- */
-import { noAdapterHelp, platformGpu } from "#gpu";
+/** An open GPU and what lives on it: memory, the queue of work, the scopes. Opened by `openDevice`. */
 import { LoupeError } from "../error.ts";
 import { bytesOf, type DType, fillKernel, sizeOf } from "../kernels/index.ts";
 import { toF16 } from "./f16.ts";
 import { formatBytes, Memory } from "./memory.ts";
+import type { AdapterInfo, DeviceOptions } from "./open.ts";
 import { copyElements } from "./ops/accumulate.ts";
 import { Queue } from "./queue.ts";
 import { readBuffer } from "./read.ts";
 import { type Leak, Scopes } from "./scope.ts";
 import { type HostArray, type Shape, Tensor } from "./tensor.ts";
-
-export interface DeviceOptions {
-  /** Part of an adapter's name (Node only); without it the fastest hardware adapter. */
-  readonly adapter?: string;
-  /** Most bytes of GPU memory to use; without it what the GPU gives. */
-  readonly memoryLimit?: number;
-  /** False: do without subgroups even where the adapter has them. */
-  readonly subgroups?: boolean;
-  /** Told once about anything the user should know, such as a software adapter. Default: `console.warn`. */
-  readonly onWarning?: (message: string) => void;
-}
-
-/** What is known about the adapter. */
-export interface AdapterInfo {
-  readonly name: string;
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly driver: string;
-  /** True when the "GPU" is a program on the CPU. */
-  readonly software: boolean;
-}
-
-/** Features used when the adapter has them. */
-const wantedFeatures: readonly GPUFeatureName[] = [
-  "shader-f16",
-  "subgroups",
-  "timestamp-query",
-  "chromium-experimental-subgroup-matrix" as GPUFeatureName,
-  "subgroup-size-control" as GPUFeatureName,
-];
-/** Limits raised to what the adapter has. */
-const wantedLimits = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxStorageBuffersPerShaderStage",
-] as const;
-
-/**
- * Opens the fastest adapter (or the named one) with its real limits.
- * @throws LoupeError `device` when there is no adapter
- * @example const device = await openDevice();
- */
-export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const gpu = platformGpu(options.adapter);
-  const adapter = await requestAdapter(gpu, options.adapter);
-  const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
-  const requiredLimits = Object.fromEntries(wantedLimits.map((l) => [l, adapter.limits[l]]));
-  const info = adapterInfo(adapter);
-  const native = await adapter
-    .requestDevice({ requiredFeatures, requiredLimits })
-    .catch((cause: unknown) => {
-      const text = `${info.name} cannot be opened (${textOf(cause)}); ${noAdapterHelp}`;
-      throw new LoupeError("device", `openDevice: ${text}`, { cause });
-    });
-  const device = new Device(gpu, native, info, options);
-  if (info.software) {
-    const warn = options.onWarning ?? console.warn;
-    warn(`${info.name} is a software adapter: correct, but 10 to 1000 times slower than a GPU`);
-  }
-  return device;
-}
-
-async function requestAdapter(gpu: GPU, name: string | undefined): Promise<GPUAdapter> {
-  let reason = "";
-  try {
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter) return adapter;
-  } catch (error) {
-    reason = ` (${textOf(error)})`;
-  }
-  const which = name ? `no adapter is named like "${name}"` : "no GPU adapter found";
-  throw new LoupeError("device", `openDevice: ${which}${reason}; ${noAdapterHelp}`);
-}
-
-function textOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.trim().replace(/\s+/g, " ").replace(/\.$/, "");
-}
-
-function adapterInfo({ info }: GPUAdapter): AdapterInfo {
-  const name = info.device || info.description || `${info.vendor} ${info.architecture}`;
-  const text = `${name} ${info.description} ${info.architecture}`;
-  const known = /llvmpipe|lavapipe|swiftshader|basic render|software/i.test(text);
-  return {
-    name: /^0x|^$/.test(info.device) && info.description ? info.description : name,
-    vendor: info.vendor,
-    architecture: info.architecture,
-    driver: info.description,
-    software: known || info.isFallbackAdapter === true,
-  };
-}
 
 /** An open GPU. Everything on it is freed by `close`. */
 export class Device {
@@ -308,4 +212,10 @@ function whole(data: HostArray | readonly number[], dtype: "i32" | "u32"): Array
     throw new LoupeError("shape", `tensor: ${value} is no ${dtype}`);
   }
   return data;
+}
+
+/** An error's message on one line. */
+export function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().replace(/\s+/g, " ").replace(/\.$/, "");
 }

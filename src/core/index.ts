@@ -1,7 +1,7 @@
 /** The engine's API: a device, tensors, ops with their gradients. */
 export { LoupeError } from "../error.ts";
 export { backward, customGrad, grad, isGradEnabled, noGrad, track } from "./autograd.ts";
-export { type AdapterInfo, Device, type DeviceOptions, openDevice } from "./device.ts";
+export { Device } from "./device.ts";
 export { fromF16, toF16 } from "./f16.ts";
 export {
   assertGradients,
@@ -11,6 +11,7 @@ export {
 } from "./gradcheck.ts";
 export { launch } from "./launch.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
+export { type AdapterInfo, type DeviceOptions, openDevice } from "./open.ts";
 export * from "./ops/index.ts";
 export { Rng, type RngState } from "./rng.ts";
 export { formatLeaks, type Leak } from "./scope.ts";
