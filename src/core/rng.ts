@@ -185,7 +185,7 @@ function hashOf(name: string): [number, number] {
 
 function uniformKind(lo: number, hi: number) {
   const [low, high] = [Math.fround(lo), Math.fround(hi)];
-  if (!(low < high && Number.isFinite(high - low))) {
+  if (!(low < high && Number.isFinite(Math.fround(high - low)))) {
     throw new LoupeError("config", `Rng.uniform: needs finite lo < hi, got ${lo} and ${hi}`);
   }
   return { kind: "uniform", lo: low, hi: high, top: below(high) } as const;

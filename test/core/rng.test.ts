@@ -231,6 +231,7 @@ test("what cannot be drawn is refused with a reason", () => {
   expect(() => new Rng(0, Number.NaN)).toThrow("Rng: offset must be");
   const rng = new Rng(0);
   expect(() => rng.uniformHost(3, 1, 1)).toThrow("Rng.uniform: needs finite lo < hi, got 1 and 1");
+  expect(() => rng.uniformHost(3, -3e38, 3e38)).toThrow("Rng.uniform: needs finite lo < hi");
   expect(() => rng.normalHost(3, 0, -1)).toThrow("Rng.normal: needs a finite mean and std >= 0");
   expect(() => rng.integersHost(3, 5, 5)).toThrow("Rng.integers: needs whole numbers lo < hi");
   expect(() => rng.integersHost(3, 0, 2 ** 31 + 1)).toThrow("in the range of i32");
