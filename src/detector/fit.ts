@@ -23,58 +23,93 @@ export interface FitOptions {
   readonly start?: Progress;
   /** Called after each step. */
   readonly onStep?: (step: StepPosition & { readonly loss: number }) => void;
-  /** Called after each epoch with its mean loss over the steps made in this call. */
+  /** Called after each epoch, and waited for, with its mean loss over the steps made in this call. */
   readonly onEpoch?: (epoch: number, meanLoss: number) => Promise<void> | void;
-  /** Stops after the step under way. */
+  /** Stops after the step under way; before the first when it is aborted already. */
   readonly signal?: AbortSignal;
 }
 
-/** Trains until the detector's last epoch or until stopped; says how far it came. */
+/**
+ * Trains until the detector's last epoch or until stopped; says how far it came.
+ * @throws LoupeError `numeric` at a loss that is not finite; the detector's weights are worth nothing then, and what was saved before
+ *   is not touched
+ */
 export async function fit(detector: Detector, options: FitOptions): Promise<Progress> {
-  const { stepsPerEpoch, start = { epoch: 0, step: 0 } } = options;
-  for (let epoch = start.epoch; epoch < detector.epochs; epoch++) {
-    let step = epoch === start.epoch ? start.step : 0;
-    let total = 0;
-    let count = 0;
-    for await (const batch of options.batches(epoch, step)) {
-      const at = {
-        epoch,
-        iteration: epoch * stepsPerEpoch + step,
-        iterationsPerEpoch: stepsPerEpoch,
-      };
-      const loss = await trainOn(detector, batch, at);
-      step++;
-      total += loss;
-      count++;
-      options.onStep?.({ ...at, loss });
-      if (options.signal?.aborted && step < stepsPerEpoch) return { epoch, step };
-    }
-    if (step !== stepsPerEpoch) {
-      throw new LoupeError(
-        "data",
-        `fit: epoch ${epoch + 1} gave ${step} batches instead of ${stepsPerEpoch}`,
-      );
-    }
-    await options.onEpoch?.(epoch, total / Math.max(1, count));
-    if (options.signal?.aborted) return { epoch: epoch + 1, step: 0 };
+  const { start = { epoch: 0, step: 0 }, signal } = options;
+  checkStart(detector, options, start);
+  let at = start;
+  while (at.epoch < detector.epochs && !signal?.aborted) {
+    at = await fitEpoch(detector, options, at);
   }
-  return { epoch: detector.epochs, step: 0 };
+  return at;
+}
+
+/** The rest of one epoch. */
+async function fitEpoch(
+  detector: Detector,
+  { batches, stepsPerEpoch, onStep, onEpoch, signal }: FitOptions,
+  { epoch, step: first }: Progress,
+): Promise<Progress> {
+  let step = first;
+  let total = 0;
+  for await (const batch of batches(epoch, first)) {
+    if (step === stepsPerEpoch) throw wrongCount(epoch, "more than", stepsPerEpoch);
+    const iteration = epoch * stepsPerEpoch + step;
+    const at = { epoch, iteration, iterationsPerEpoch: stepsPerEpoch };
+    const loss = await trainOn(detector, batch, at);
+    step++;
+    total += loss;
+    onStep?.({ ...at, loss });
+    if (signal?.aborted && step < stepsPerEpoch) return { epoch, step };
+  }
+  if (step < stepsPerEpoch) throw wrongCount(epoch, `only ${step} of`, stepsPerEpoch);
+  await onEpoch?.(epoch, total / (step - first));
+  return { epoch: epoch + 1, step: 0 };
+}
+
+function checkStart(detector: Detector, { stepsPerEpoch }: FitOptions, start: Progress): void {
+  const whole = (n: number, least: number) => Number.isSafeInteger(n) && n >= least;
+  if (!whole(stepsPerEpoch, 1)) {
+    const got = `got ${stepsPerEpoch}`;
+    throw new LoupeError("config", `fit: stepsPerEpoch must be a whole number from 1, ${got}`);
+  }
+  const { epoch, step } = start;
+  const last = epoch === detector.epochs ? 0 : stepsPerEpoch - 1; // after the last epoch there is no step
+  if (whole(epoch, 0) && whole(step, 0) && epoch <= detector.epochs && step <= last) return;
+  const place = `epoch ${epoch}, step ${step} to go on from`;
+  const size = `${detector.epochs} epochs of ${stepsPerEpoch} steps`;
+  const next = "use the images, batch size and epochs that it was begun with";
+  throw new LoupeError("checkpoint", `fit: there is no ${place} in ${size}; ${next}`);
+}
+
+function wrongCount(epoch: number, what: string, steps: number): LoupeError {
+  return new LoupeError("data", `fit: epoch ${epoch + 1} gave ${what} ${steps} batches`);
 }
 
 async function trainOn(detector: Detector, batch: Batch, at: StepPosition): Promise<number> {
-  const { device, method } = detector;
+  const { device } = detector;
   const [loss] = await device.read(() => {
     const [images, masks] = upload(device, batch);
     return [detector.trainStep(images, masks, at)];
   });
   const value = loss?.[0] ?? Number.NaN;
   if (Number.isFinite(value)) return value;
-  throw new LoupeError(
-    "numeric",
-    `${method}: the loss is ${value} in step ${at.iteration + 1} (epoch ${at.epoch + 1}); ` +
-      "the last checkpoint is kept; lower --learning-rate or look at the images of the batch: " +
-      `${batch.paths.slice(0, 3).join(", ")}${batch.paths.length > 3 ? ", …" : ""}`,
-  );
+  throw diverged(detector, batch.paths, at, value);
+}
+
+/** A resume would come to the same bits, so it is no way out. */
+function diverged(
+  { method, epochs }: Detector,
+  paths: readonly string[],
+  { epoch, iteration, iterationsPerEpoch }: StepPosition,
+  loss: number,
+): LoupeError {
+  const step = iteration - epoch * iterationsPerEpoch + 1;
+  const where = `step ${step} of ${iterationsPerEpoch} in epoch ${epoch + 1} of ${epochs}`;
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+  const next = `start again with a lower --learning-rate, or look at the images of this step: ${paths.slice(0, 3).join(", ")}${more}`;
+  const kept = "the last checkpoint is from before it and is kept";
+  return new LoupeError("numeric", `${method}: the loss is ${loss} at ${where}; ${kept}; ${next}`);
 }
 
 /** A batch on the GPU: images `[N, H, W, 3]` and masks `[N, H, W, 1]`. */

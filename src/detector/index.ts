@@ -1,11 +1,16 @@
 /** What is done with a method, once for all of them. */
 export type { Detector, StepPosition, TrainingImages } from "./detector.ts";
-export { evaluatePredictions, type Prediction, predictBatches } from "./evaluate.ts";
+export { evaluatePredictions } from "./evaluate.ts";
+export * as fields from "./fields.ts";
 export { type FitOptions, fit, type Progress, upload } from "./fit.ts";
-export { RunFolder, type RunRecord, type TrainingCheckpoint } from "./run-folder.ts";
+export { type Prediction, predictBatches } from "./predict.ts";
+export { RunFolder } from "./run-folder.ts";
+export type { RunRecord } from "./run-record.ts";
 export {
   chooseThresholds,
+  type Scored,
   type ThresholdOptions,
   type ThresholdPolicy,
   type Thresholds,
 } from "./thresholds.ts";
+export type { SavedCheckpoint, TrainingCheckpoint } from "./training-checkpoint.ts";

@@ -6,6 +6,7 @@
  *   frozen.safetensors      the frozen network (the teacher), written once
  *   model.safetensors       the trained network: what `predict` needs besides
  *   thresholds.json         where "defective" begins
+ *   colour-scale.json       the colours of its pictures
  *   metrics.json, .csv      the last evaluation
  *   scores.csv              one line per test image
  *   log.jsonl               one line per event
@@ -16,37 +17,28 @@
 import {
   appendLine,
   exists,
+  isLink,
   joinPath,
-  listFolder,
   makeFolder,
   readBytes,
-  removeFile,
+  sizeOfFile,
   writeWhole,
 } from "#store";
 import { LoupeError } from "../error.ts";
-import { readSafetensors, type StateDict, writeSafetensors } from "../models/index.ts";
-import type { Progress } from "./fit.ts";
+import { type StateDict, writeSafetensors } from "../models/index.ts";
+import { isObject } from "./fields.ts";
+import { clearRun, contentsOf, partsOf, sweep } from "./run-files.ts";
+import { rewindLog } from "./run-log.ts";
+import { type RunRecord, readRecord, readThresholds } from "./run-record.ts";
 import type { Thresholds } from "./thresholds.ts";
-
-/** What was run. */
-export interface RunRecord {
-  readonly method: string;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly data: Readonly<Record<string, unknown>>;
-  readonly seed: number;
-  /** Where the frozen network's weights came from, with their SHA-256. */
-  readonly weights: Readonly<Record<string, unknown>>;
-  readonly environment: Readonly<Record<string, unknown>>;
-}
-
-/** A state that training can go on from. */
-export interface TrainingCheckpoint {
-  readonly progress: Progress;
-  readonly model: StateDict;
-  readonly training: StateDict;
-  /** Whatever else the caller wants back, such as the losses so far. */
-  readonly extra: Readonly<Record<string, unknown>>;
-}
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  readTensors,
+  requireFinite,
+  type SavedCheckpoint,
+  type TrainingCheckpoint,
+} from "./training-checkpoint.ts";
 
 const names = {
   run: "run.json",
@@ -54,10 +46,15 @@ const names = {
   frozen: "frozen.safetensors",
   model: "model.safetensors",
   thresholds: "thresholds.json",
+  log: "log.jsonl",
 } as const;
+
+const mostJsonBytes = 2 ** 26;
 
 export class RunFolder {
   readonly path: string;
+  /** The last line of the log, written or under way. */
+  #logged: Promise<void> = Promise.resolve();
 
   /** Use `create` or `open`. */
   private constructor(path: string) {
@@ -66,14 +63,18 @@ export class RunFolder {
 
   /**
    * A folder for a new run.
-   * @param overwrite false: a folder that already holds a run is refused
+   * @param overwrite true: what an earlier run wrote there is removed, and nothing else; false: such a folder is refused
    */
   static async create(path: string, record: RunRecord, overwrite = false): Promise<RunFolder> {
     const folder = new RunFolder(path);
+    readRecord("RunFolder.create", { ...record });
+    if (await isLink(path)) {
+      throw new LoupeError("io", `${path}: is a symbolic link; give the folder that it leads to`);
+    }
     if (await exists(path)) {
-      const files = await listFolder(path);
+      const files = await contentsOf(path);
       const known = files.includes(names.run);
-      if (files.length && !(overwrite && known)) {
+      if (files.length > 0 && !(overwrite && known)) {
         const next = known
           ? "give --resume to go on, --overwrite to start anew"
           : "it holds other files";
@@ -82,7 +83,7 @@ export class RunFolder {
           `${path}: there is ${known ? "a run" : "something"} already; ${next}, or another --output`,
         );
       }
-      for (const file of files) await removeFile(joinPath(path, file));
+      await clearRun(path);
     }
     await makeFolder(path);
     await folder.writeJson(names.run, record);
@@ -97,97 +98,116 @@ export class RunFolder {
     );
   }
 
+  /** Path of a file of the run, such as `maps/crack/003.npy`. Throws for a name that leads out of the folder. */
   file(name: string): string {
-    return joinPath(this.path, name);
+    return joinPath(this.path, ...partsOf(this.path, name));
   }
 
   async record(): Promise<RunRecord> {
-    return (await this.readJson(names.run)) as unknown as RunRecord;
+    return readRecord(this.file(names.run), await this.readJson(names.run));
   }
 
+  /** Appends a line to log.jsonl, in the order of the calls. */
   log(event: Readonly<Record<string, unknown>>): Promise<void> {
-    return appendLine(this.file("log.jsonl"), JSON.stringify(event));
+    const line = JSON.stringify(event);
+    const write = () => appendLine(this.file(names.log), line);
+    this.#logged = this.#logged.then(write, write);
+    return this.#logged;
   }
 
   writeText(name: string, text: string): Promise<void> {
-    return writeWhole(this.file(name), text);
+    return this.#write(name, text);
   }
 
   writeBytes(name: string, bytes: Uint8Array): Promise<void> {
-    return writeWhole(this.file(name), bytes);
+    return this.#write(name, bytes);
   }
 
   writeJson(name: string, value: unknown): Promise<void> {
-    return writeWhole(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
+    return this.#write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  async #write(name: string, data: string | Uint8Array): Promise<void> {
+    const parts = partsOf(this.path, name);
+    for (let i = 1; i < parts.length; i++) {
+      const folder = joinPath(this.path, ...parts.slice(0, i));
+      if (!(await isLink(folder))) continue;
+      const rule = "is a symbolic link, and a run writes into its own folder only";
+      throw new LoupeError("io", `${folder}: ${rule}; remove it`);
+    }
+    return writeWhole(joinPath(this.path, ...parts), data);
   }
 
   async readJson(name: string): Promise<Record<string, unknown>> {
-    const text = new TextDecoder().decode(await readBytes(this.file(name)));
+    const path = this.file(name);
+    const text = new TextDecoder().decode(await readBytes(path, mostJsonBytes));
     try {
       const value: unknown = JSON.parse(text);
-      if (value !== null && typeof value === "object" && !Array.isArray(value)) {
-        return value as Record<string, unknown>;
-      }
+      if (isObject(value)) return value;
     } catch {
       // told below
     }
-    throw new LoupeError(
-      "io",
-      `${this.file(name)}: is not a JSON object; it was changed or damaged`,
-    );
+    throw new LoupeError("io", `${path}: is not a JSON object; it was changed or damaged`);
   }
 
-  /** Model, optimiser and position in one file, so that they can't disagree. */
-  saveCheckpoint({ progress, model, training, extra }: TrainingCheckpoint): Promise<void> {
-    const tensors: StateDict = new Map();
-    for (const [name, tensor] of model) tensors.set(`model/${name}`, tensor);
-    for (const [name, tensor] of training) tensors.set(`training/${name}`, tensor);
-    const metadata = new Map([
-      ["progress", JSON.stringify(progress)],
-      ["extra", JSON.stringify(extra)],
-    ]);
-    return this.writeBytes(names.checkpoint, writeSafetensors(tensors, metadata));
+  /**
+   * Saves model, optimiser and position in one file.
+   * @throws LoupeError `numeric` when a number is not finite; the checkpoint before it stays, as it does when writing fails
+   */
+  async saveCheckpoint(checkpoint: TrainingCheckpoint): Promise<void> {
+    const path = this.file(names.checkpoint);
+    requireFinite(path, checkpoint.model);
+    requireFinite(path, checkpoint.training);
+    await this.#logged.catch(() => {}); // whoever logged it is told
+    const logBytes = await sizeOfFile(this.file(names.log));
+    await this.#write(names.checkpoint, encodeCheckpoint({ ...checkpoint, logBytes }));
   }
 
   /** The last checkpoint, or `undefined` when there is none yet. */
-  async loadCheckpoint(): Promise<TrainingCheckpoint | undefined> {
+  async loadCheckpoint(): Promise<SavedCheckpoint | undefined> {
     const path = this.file(names.checkpoint);
     if (!(await exists(path))) return undefined;
-    const { tensors, metadata } = await readTensors(path);
-    const part = (prefix: string): StateDict =>
-      new Map(
-        [...tensors]
-          .filter(([k]) => k.startsWith(prefix))
-          .map(([k, v]) => [k.slice(prefix.length), v]),
-      );
-    const progress = parseProgress(path, metadata.get("progress"));
-    const extra = JSON.parse(metadata.get("extra") ?? "{}") as Record<string, unknown>;
-    return { progress, model: part("model/"), training: part("training/"), extra };
+    return decodeCheckpoint(path, await readBytes(path));
   }
 
-  saveFrozen(state: StateDict): Promise<void> {
-    return this.writeBytes(names.frozen, writeSafetensors(state));
+  /**
+   * Makes the folder ready to go on from its checkpoint (`undefined`: from the beginning). What was logged after it will be
+   * logged again, so those lines go, and so does what a crash left unfinished.
+   * @param again whether an event will be logged again; default: all
+   */
+  async goOn(
+    checkpoint: SavedCheckpoint | undefined,
+    again: (event: Readonly<Record<string, unknown>>) => boolean = () => true,
+  ): Promise<void> {
+    await sweep(this.path);
+    await rewindLog(this.file(names.log), checkpoint?.logBytes ?? 0, again);
+  }
+
+  async saveFrozen(state: StateDict): Promise<void> {
+    requireFinite(this.file(names.frozen), state);
+    await this.#write(names.frozen, writeSafetensors(state));
   }
 
   async loadFrozen(): Promise<StateDict> {
-    const path = this.file(names.frozen);
-    return (await readTensors(path)).tensors;
+    const next = "it was stopped before training began; start it anew with --overwrite";
+    return this.#readState(names.frozen, `this run has no frozen network; ${next}`);
   }
 
-  saveModel(state: StateDict, metadata: Readonly<Record<string, string>>): Promise<void> {
-    return this.writeBytes(names.model, writeSafetensors(state, new Map(Object.entries(metadata))));
+  async saveModel(state: StateDict, metadata: Readonly<Record<string, string>>): Promise<void> {
+    requireFinite(this.file(names.model), state);
+    await this.#write(names.model, writeSafetensors(state, new Map(Object.entries(metadata))));
   }
 
-  /** The trained network; a run that never finished an epoch has none. */
+  /** The trained network; a run that was not trained to its end has none. */
   async loadModel(): Promise<StateDict> {
-    const path = this.file(names.model);
-    if (!(await exists(path))) {
-      throw new LoupeError(
-        "io",
-        `${path}: this run has no trained model yet; finish it with \`loupe train … --resume\``,
-      );
-    }
-    return (await readTensors(path)).tensors;
+    const next = `finish it with \`loupe train --resume ${this.path}\``;
+    return this.#readState(names.model, `this run has no trained model yet; ${next}`);
+  }
+
+  async #readState(name: string, missing: string): Promise<StateDict> {
+    const path = this.file(name);
+    if (!(await exists(path))) throw new LoupeError("io", `${path}: ${missing}`);
+    return readTensors(path, await readBytes(path)).tensors;
   }
 
   saveThresholds(thresholds: Thresholds): Promise<void> {
@@ -196,29 +216,8 @@ export class RunFolder {
 
   /** `undefined` when the run was never evaluated. */
   async loadThresholds(): Promise<Thresholds | undefined> {
-    if (!(await exists(this.file(names.thresholds)))) return undefined;
-    const value = (await this.readJson(names.thresholds)) as unknown as Thresholds;
-    if (Number.isFinite(value.image) && Number.isFinite(value.pixel)) return value;
-    throw new LoupeError("io", `${this.file(names.thresholds)}: image and pixel must be numbers`);
-  }
-}
-
-function parseProgress(path: string, text: string | undefined): Progress {
-  const value = JSON.parse(text ?? "null") as Progress | null;
-  const whole = (n: unknown) => Number.isInteger(n) && (n as number) >= 0;
-  if (value && whole(value.epoch) && whole(value.step)) return value;
-  throw new LoupeError(
-    "checkpoint",
-    `${path}: its metadata lacks the position of the run; it is not a checkpoint of loupe`,
-  );
-}
-
-async function readTensors(path: string): Promise<ReturnType<typeof readSafetensors>> {
-  const bytes = await readBytes(path);
-  try {
-    return readSafetensors(bytes);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LoupeError("checkpoint", `${path}: ${reason}; the file is damaged`, { cause });
+    const path = this.file(names.thresholds);
+    if (!(await exists(path))) return undefined;
+    return readThresholds(path, await this.readJson(names.thresholds));
   }
 }
