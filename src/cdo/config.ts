@@ -2,7 +2,9 @@
  * The settings of CDO as plain data: what is saved with a run and what a config file may hold. Two versions are known by name,
  * "2025" (the authors' refactor) and "2023" (the paper's code); a setting left out takes the version's value.
  */
+import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import { findBackbone } from "../models/index.ts";
 
 export type CdoVersion = "2025" | "2023";
 
@@ -77,43 +79,71 @@ export const cdoDefaults: Readonly<Record<CdoVersion, CdoConfig>> = {
   },
 };
 
+/** Sizes beyond these are mistakes, and would be asked of memory before they fail. */
+const most = { imageSize: 8192, batchSize: 4096, epochs: 1_000_000 };
+
+const atLeastZero = (value: number) => value >= 0;
+
+const rules: fields.FieldRules<CdoConfig> = {
+  version: fields.oneOf("2025", "2023"),
+  backbone: fields.text,
+  imageSize: fields.whole(1, most.imageSize),
+  epochs: fields.whole(0, most.epochs),
+  batchSize: fields.whole(1, most.batchSize),
+  learningRate: fields.number("a number above 0", (v) => v > 0),
+  clipNorm: fields.number("0 (off) or more", atLeastZero),
+  mom: fields.flag,
+  oom: fields.flag,
+  gamma: fields.number("0 or more", atLeastZero),
+  detour: fields.flag,
+  sigma: fields.number("0 (off) or more, at most 256", (v) => v >= 0 && v <= 256),
+  scoreRatio: fields.number("a share from 0 to 1", (v) => v >= 0 && v <= 1),
+  mapMode: fields.oneOf("add", "mul", "concat"),
+  mapDistance: fields.oneOf("cosine", "euclidean"),
+  levelWeights: fields.numbers(
+    3,
+    "three numbers, 0 or more, that are not all 0",
+    (values) => values.every(atLeastZero) && values.some((v) => v > 0),
+  ),
+  mapScale: fields.oneOf("reference", "mean", "none"),
+};
+
 /**
- * A complete config from what was given.
+ * A complete config from what was given; its fields may come from a file.
  * The 2025 learning rate follows the batch, 0.0005 · batch / 16, unless it is given. // reference: an override of the batch did not
+ * @throws LoupeError `config` naming the field that is unknown, breaks its rule, or would have no effect
  */
 export function cdoConfig(given: Partial<CdoConfig> = {}): CdoConfig {
+  fields.refuseUnknown("config", "cdo", given, rules);
   const version = given.version ?? "2025";
+  fields.checkFields("config", "cdo", { version }, { version: rules.version });
   const defaults = cdoDefaults[version];
-  if (!defaults) {
-    throw new LoupeError("config", `cdo: version "${version}" is unknown; use "2025" or "2023"`);
-  }
-  const config = { ...defaults, ...definedOf(given) };
+  const config: CdoConfig = { ...defaults, ...definedOf(given) };
+  fields.checkFields("config", "cdo", { ...config }, rules);
+  refuseIdle(config, defaults);
+  findBackbone(config.backbone);
   const follows = version === "2025" && given.learningRate === undefined;
-  const learningRate = follows ? (0.0005 * config.batchSize) / 16 : config.learningRate;
-  check({ ...config, learningRate });
-  return { ...config, learningRate };
+  return follows ? { ...config, learningRate: (0.0005 * config.batchSize) / 16 } : config;
 }
 
 function definedOf<T extends object>(given: T): Partial<T> {
   return Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) as Partial<T>;
 }
 
-function check(config: CdoConfig): void {
-  const rules: readonly (readonly [keyof CdoConfig, boolean, string])[] = [
-    ["imageSize", isWhole(config.imageSize, 1), "a whole number of pixels"],
-    ["epochs", isWhole(config.epochs, 0), "a whole number, 0 or more"],
-    ["batchSize", isWhole(config.batchSize, 1), "a whole number, 1 or more"],
-    ["learningRate", config.learningRate > 0, "more than 0"],
-    ["clipNorm", config.clipNorm >= 0, "0 (off) or more"],
-    ["gamma", config.gamma >= 0, "0 or more"],
-    ["sigma", config.sigma >= 0, "0 (off) or more"],
-    ["scoreRatio", config.scoreRatio >= 0 && config.scoreRatio <= 1, "between 0 and 1"],
+/** A setting that nothing would come of is a misunderstanding, unless it is the default. */
+function refuseIdle(config: CdoConfig, defaults: CdoConfig): void {
+  const { version, mapMode } = config;
+  const of2025: readonly (keyof CdoConfig)[] = [
+    "detour",
+    "mapMode",
+    "mapDistance",
+    "levelWeights",
+    "mapScale",
   ];
-  for (const [name, good, rule] of rules) {
-    if (!good) throw new LoupeError("config", `cdo: ${name} must be ${rule}, got ${config[name]}`);
-  }
-}
-
-function isWhole(value: number, least: number): boolean {
-  return Number.isInteger(value) && value >= least;
+  const ofSum: readonly (keyof CdoConfig)[] = ["levelWeights", "mapScale"];
+  const idle = version === "2023" ? of2025 : mapMode === "add" ? [] : ofSum;
+  const field = idle.find((name) => String(config[name]) !== String(defaults[name]));
+  if (field === undefined) return;
+  const why = version === "2023" ? 'in version "2023"' : `with mapMode "${mapMode}"`;
+  throw new LoupeError("config", `cdo: ${field} has no effect ${why}; leave it out`);
 }

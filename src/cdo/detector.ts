@@ -4,13 +4,11 @@
  */
 import { backward, type Device, noGrad, Rng, type Tensor } from "../core/index.ts";
 import type { Detector, StepPosition, TrainingImages } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
 import {
-  Adam,
-  AdamW,
   type Backbone,
   clipGradNorm,
-  createBackbone,
   epochStepLR,
   exponentialLR,
   FeatureExtractor,
@@ -19,19 +17,37 @@ import {
 import { type CdoConfig, cdoConfig } from "./config.ts";
 import { cdoLoss } from "./loss.ts";
 import { anomalyMap } from "./map.ts";
+import {
+  createApprentice,
+  createExpert,
+  createOptimiser,
+  frozenPrefix,
+  loadPart,
+  modelPrefix,
+  prefixed,
+} from "./parts.ts";
+
+/** What `drawPatches` takes. */
+const smallestNoise = 20;
 
 export interface CdoOptions {
   readonly device: Device;
   readonly config?: Partial<CdoConfig>;
-  /** The expert's weights; without them it is random, which is only good for trying things out. */
+  /** The expert's published weights. Without them, or `frozen`, it is random: see `hasRandomExpert`. */
   readonly teacher?: StateDict | undefined;
-  /** Draws the apprentice's first weights. */
+  /** The expert as `frozenState` gave it, instead of `teacher`. */
+  readonly frozen?: StateDict | undefined;
+  /** The apprentice as `modelState` gave it; without it its weights are drawn. */
+  readonly model?: StateDict | undefined;
+  /** Draws the weights that are not given. */
   readonly seed: number;
 }
 
 /**
- * Makes a CDO detector.
+ * Makes a CDO detector. What fails leaves nothing on the device.
+ * @throws LoupeError `config` for settings, `checkpoint` for weights that don't fit
  * @example const detector = createCdo({ device, config: { backbone: "resnet18" }, teacher, seed: 1 });
+ * @example const trained = createCdo({ device, config, frozen, model, seed: 1 }); // nothing is drawn
  */
 export function createCdo(options: CdoOptions): Cdo {
   return new Cdo(options);
@@ -41,32 +57,42 @@ export class Cdo implements Detector {
   readonly method = "cdo";
   readonly device: Device;
   readonly #config: CdoConfig;
-  readonly #teacher: FeatureExtractor;
-  readonly #student: Backbone;
-  readonly #optimiser: Adam | AdamW;
+  readonly #expert: FeatureExtractor;
+  readonly #apprentice: Backbone;
+  readonly #optimiser: ReturnType<typeof createOptimiser>;
+  #hasRandomExpert: boolean;
 
   /** Use `createCdo`. */
-  constructor({ device, config, teacher, seed }: CdoOptions) {
-    this.device = device;
-    this.#config = cdoConfig(config);
-    const { backbone, version } = this.#config;
+  constructor({ device, config: given, teacher, frozen, model, seed }: CdoOptions) {
+    if (teacher && frozen) {
+      throw new LoupeError("config", "createCdo: teacher and frozen both give the expert");
+    }
+    const config = cdoConfig(given);
     const rng = new Rng(seed);
-    // reference: torchvision's ResNet, used in 2023, does not start its last BatchNorms from zero
-    const common = { device, zeroInitLast: version === "2025" };
-    const source = teacher
-      ? { weights: teacher }
-      : { rng: rng.fork("teacher"), zeroInitLast: false };
-    this.#teacher = new FeatureExtractor(createBackbone(backbone, { ...common, ...source }));
-    this.#student = createBackbone(backbone, { ...common, rng: rng.fork("student") });
-    this.#optimiser = this.#createOptimiser();
+    const made: { dispose(): void }[] = [];
+    const keep = <T extends { dispose(): void }>(part: T): T => {
+      made.push(part);
+      return part;
+    };
+    try {
+      const expert = keep(createExpert(device, config, teacher, frozen ? undefined : rng));
+      this.#expert = new FeatureExtractor(expert);
+      if (frozen) loadPart(expert, frozenPrefix, frozen);
+      this.#apprentice = keep(createApprentice(device, config, model ? undefined : rng));
+      if (model) loadPart(this.#apprentice, modelPrefix, model);
+      this.#optimiser = createOptimiser(this.#apprentice, config);
+    } catch (error) {
+      for (const part of made) part.dispose();
+      throw error;
+    }
+    this.device = device;
+    this.#config = config;
+    this.#hasRandomExpert = !teacher && !frozen;
   }
 
-  #createOptimiser(): Adam | AdamW {
-    const parameters = this.#student.namedParameters();
-    const { learningRate: lr, version } = this.#config;
-    return version === "2025"
-      ? new Adam(parameters, { lr, betas: [0.5, 0.999] })
-      : new AdamW(parameters, { lr, betas: [0.9, 0.999], weightDecay: 1e-4 });
+  /** True while the expert's weights are random, which is good for trying things out only: whoever shows results says so. */
+  get hasRandomExpert(): boolean {
+    return this.#hasRandomExpert;
   }
 
   get config(): Readonly<Record<string, unknown>> {
@@ -86,18 +112,30 @@ export class Cdo implements Detector {
     return { size: imageSize, synthesis: mom ? `cdo${version}` : "none", detour };
   }
 
+  checkTraining(count: number): void {
+    if (count < 1) throw new LoupeError("data", "cdo: there are no images to train on");
+    const { imageSize, batchSize } = this.#config;
+    const { synthesis, detour } = this.images;
+    if (synthesis !== "none" && !detour && imageSize < smallestNoise) {
+      const rule = `white noise needs at least ${smallestNoise} without the detour`;
+      const next = "raise it, or turn mom off";
+      throw new LoupeError("config", `cdo: imageSize is ${imageSize}, but ${rule}; ${next}`);
+    }
+    const last = count % batchSize || Math.min(count, batchSize);
+    this.#apprentice.train().sizeCheck(imageSize, imageSize, last);
+  }
+
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor {
-    const student = this.#student.train();
+    const apprentice = this.#apprentice.train();
     this.#optimiser.lr = this.learningRate(at);
-    const expert = this.#teacher.forward(images);
     const { gamma, oom, version } = this.#config;
-    const loss = cdoLoss(expert, student.forward(images), masks, {
+    const loss = cdoLoss(this.#expert.forward(images), apprentice.forward(images), masks, {
       gamma,
       oom,
       normaliseFirst: version === "2025",
     });
     backward(loss);
-    if (this.#config.clipNorm > 0) clipGradNorm(student.parameters(), this.#config.clipNorm);
+    if (this.#config.clipNorm > 0) clipGradNorm(apprentice.parameters(), this.#config.clipNorm);
     this.#optimiser.step();
     this.#optimiser.zeroGrad();
     return loss;
@@ -115,8 +153,8 @@ export class Cdo implements Detector {
     const [, h, w] = images.shape as [number, number, number, number];
     return noGrad(() =>
       this.device.scope(() => {
-        const expert = this.#teacher.forward(images);
-        const apprentice = this.#student.eval().forward(images);
+        const expert = this.#expert.forward(images);
+        const apprentice = this.#apprentice.eval().forward(images);
         return anomalyMap(expert, apprentice, [h, w], this.#config);
       }),
     );
@@ -127,23 +165,24 @@ export class Cdo implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return this.#teacher.forward(images);
+    return this.#expert.forward(images);
   }
 
   async modelState(): Promise<StateDict> {
-    return prefixed("net_s.", await this.#student.stateDict());
+    return prefixed(modelPrefix, await this.#apprentice.stateDict());
   }
 
   loadModelState(state: StateDict): void {
-    this.#student.loadStateDict(unprefixed("net_s.", state));
+    loadPart(this.#apprentice, modelPrefix, state);
   }
 
   async frozenState(): Promise<StateDict> {
-    return prefixed("net_t.", await this.#teacher.backbone.stateDict());
+    return prefixed(frozenPrefix, await this.#expert.backbone.stateDict());
   }
 
   loadFrozenState(state: StateDict): void {
-    this.#teacher.backbone.loadStateDict(unprefixed("net_t.", state));
+    loadPart(this.#expert.backbone, frozenPrefix, state);
+    this.#hasRandomExpert = false;
   }
 
   trainingState(): Promise<StateDict> {
@@ -156,16 +195,7 @@ export class Cdo implements Detector {
 
   dispose(): void {
     this.#optimiser.dispose();
-    this.#student.dispose();
-    this.#teacher.dispose();
+    this.#apprentice.dispose();
+    this.#expert.dispose();
   }
-}
-
-function prefixed(prefix: string, state: StateDict): StateDict {
-  return new Map([...state].map(([name, tensor]) => [prefix + name, tensor]));
-}
-
-function unprefixed(prefix: string, state: StateDict): StateDict {
-  const own = [...state].filter(([name]) => name.startsWith(prefix));
-  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }

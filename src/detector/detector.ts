@@ -35,6 +35,11 @@ export interface Detector {
   readonly batchSize: number;
   readonly images: TrainingImages;
   /**
+   * Throws, before any work is done, what a later step would throw: images too small for the network or the synthesis.
+   * @param count training images; the last batch of an epoch holds what is left over
+   */
+  checkTraining(count: number): void;
+  /**
    * One optimisation step. Everything stays on the GPU.
    * @param images `[N, H, W, 3]`, normalised
    * @param masks `[N, H, W, 1]`, 0 where normal

@@ -1,0 +1,64 @@
+/** The parts of CDO: expert, apprentice and optimiser, made or loaded, and their names in a run's files. */
+import type { Device, Rng } from "../core/index.ts";
+import { LoupeError } from "../error.ts";
+import {
+  Adam,
+  AdamW,
+  type Backbone,
+  createBackbone,
+  findBackbone,
+  type StateDict,
+} from "../models/index.ts";
+import type { CdoConfig } from "./config.ts";
+
+/** Names begin so in the reference's files. */
+export const frozenPrefix = "net_t.";
+export const modelPrefix = "net_s.";
+
+/** @param rng draws the weights; without it they are zeros, to be loaded */
+export function createExpert(
+  device: Device,
+  { backbone }: CdoConfig,
+  teacher: StateDict | undefined,
+  rng: Rng | undefined,
+): Backbone {
+  if (teacher) return createBackbone(backbone, { device, weights: teacher });
+  const build = { device, rng: rng?.fork("teacher") };
+  return findBackbone(backbone).create(build, { zeroInitLast: false });
+}
+
+export function createApprentice(
+  device: Device,
+  { backbone, version }: CdoConfig,
+  rng: Rng | undefined,
+): Backbone {
+  // reference: torchvision's ResNet, used in 2023, does not start its last BatchNorms from zero
+  const build = { device, rng: rng?.fork("student") };
+  return findBackbone(backbone).create(build, { zeroInitLast: version === "2025" });
+}
+
+export function createOptimiser(
+  apprentice: Backbone,
+  { version, learningRate: lr }: CdoConfig,
+): Adam | AdamW {
+  const parameters = apprentice.namedParameters();
+  return version === "2025"
+    ? new Adam(parameters, { lr, betas: [0.5, 0.999] })
+    : new AdamW(parameters, { lr, betas: [0.9, 0.999], weightDecay: 1e-4 });
+}
+
+export function prefixed(prefix: string, state: StateDict): StateDict {
+  return new Map([...state].map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+/** Loads a state whose names all begin with the prefix. */
+export function loadPart(backbone: Backbone, prefix: string, state: StateDict): void {
+  const stray = [...state.keys()].find((name) => !name.startsWith(prefix));
+  if (stray !== undefined) {
+    const name = JSON.stringify(stray.slice(0, 100));
+    const rule = `names here begin with ${prefix}, but one is ${name}`;
+    throw new LoupeError("checkpoint", `${backbone}: ${rule}; give the state of a cdo run`);
+  }
+  const own = [...state].map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
+  backbone.loadStateDict(new Map(own), { file: `${prefix}*` });
+}
