@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { relative } from "node:path";
 import { checkFolder, type Dataset, type Sample } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
+import { defined } from "./defined.ts";
 import { reportFindings } from "./findings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -11,6 +12,7 @@ import type { Terminal } from "./terminal.ts";
 export interface DataSettings {
   readonly layout?: string | undefined;
   readonly testFraction?: number | undefined;
+  readonly maskThreshold?: number | undefined;
 }
 
 /** The class's usable images; warns of all others. Throws `io` or `data`. */
@@ -21,13 +23,12 @@ export async function openClass(
   seed: number,
   terminal: Terminal,
 ): Promise<Dataset> {
-  const { layout, testFraction } = settings;
   let meter: ReturnType<Terminal["meter"]> | undefined;
   const { dataset, findings } = await checkFolder(root, {
     classes: [name],
     seed,
-    ...(layout === undefined ? {} : { layout }),
-    ...(testFraction === undefined ? {} : { testFraction }),
+    ...defined({ layout: settings.layout, testFraction: settings.testFraction }),
+    ...defined({ maskThreshold: settings.maskThreshold }),
     progress: (done, total) => {
       meter ??= terminal.meter({ label: `${name}: opening images`, total, unit: "images" });
       meter.update(done);

@@ -1,6 +1,7 @@
 /** All commands, in the order of `loupe --help`. */
 import type { CommandSpec } from "./command.ts";
 import { dataCheck, dataDemo } from "./data.ts";
+import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { features } from "./features.ts";
 import { metrics } from "./metrics.ts";
@@ -21,6 +22,7 @@ const working: readonly CommandSpec[] = [
   weightsList,
   weightsFetch,
   weightsShow,
+  demo,
   doctor,
 ];
 

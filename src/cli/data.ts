@@ -2,18 +2,17 @@
 import { z } from "zod";
 import { checkFolder, formatCheck, writeDemo } from "../data/index.ts";
 import type { CommandSpec } from "./command.ts";
+import { defined } from "./defined.ts";
 import { exitCodes } from "./exit.ts";
 import { flag, whole } from "./flags.ts";
-import { classes, layout, seed, testFraction } from "./options.ts";
+import { classes, layout, maskThreshold, seed, testFraction } from "./options.ts";
 
 const checkSettings = z.strictObject({
   class: classes,
   layout,
   testFraction,
   seed,
-  maskThreshold: flag(whole(0), "mask values above it are defective; default 0", {
-    value: "0..254",
-  }),
+  maskThreshold,
 });
 
 export const dataCheck: CommandSpec = {
@@ -25,14 +24,11 @@ export const dataCheck: CommandSpec = {
   settings: checkSettings,
   async run({ args, read, terminal }) {
     const { settings } = await read(checkSettings);
-    const { class: names, layout: kind, testFraction: share, seed: from, maskThreshold } = settings;
+    const { class: names, layout: kind, testFraction: share, seed: from } = settings;
     let meter: ReturnType<typeof terminal.meter> | undefined;
-    const report = await checkFolder(args[0]!, {
-      ...(names === undefined ? {} : { classes: names }),
-      ...(kind === undefined ? {} : { layout: kind }),
-      ...(share === undefined ? {} : { testFraction: share }),
-      ...(from === undefined ? {} : { seed: from }),
-      ...(maskThreshold === undefined ? {} : { maskThreshold }),
+    const report = await checkFolder(args[0] as string, {
+      ...defined({ classes: names, layout: kind, testFraction: share, seed: from }),
+      ...defined({ maskThreshold: settings.maskThreshold }),
       progress: (done, total) => {
         meter ??= terminal.meter({ label: "opening", total, unit: "images" });
         meter.update(done);
@@ -62,11 +58,11 @@ export const dataDemo: CommandSpec = {
     const { settings } = await read(demoSettings);
     const folder = args[0] as string;
     const { seed: from, imageSize: size } = settings;
-    const files = await writeDemo(folder, {
-      ...(from === undefined ? {} : { seed: from }),
-      ...(size === undefined ? {} : { size }),
-    });
+    const files = await writeDemo(folder, defined({ seed: from, size }));
     const next = `loupe train cdo --data ${folder} --backbone resnet18 --image-size 64 --epochs 10`;
-    return { text: `${files} files in ${folder}; train on it with:\n  ${next}`, json: { folder, files } };
+    return {
+      text: `${files} files in ${folder}; train on it with:\n  ${next}`,
+      json: { folder, files },
+    };
   },
 };

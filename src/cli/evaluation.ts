@@ -29,6 +29,7 @@ export interface EvaluationOptions {
   /** As given to `--threshold`. */
   readonly threshold?: string | undefined;
   readonly protocol: ProtocolName;
+  readonly maskThreshold?: number | undefined;
   readonly maps: boolean;
   readonly images: boolean;
 }
@@ -38,6 +39,8 @@ export interface RunEvaluation {
   readonly evaluation: Evaluation | undefined;
   readonly best: BestByMetric | undefined;
   readonly thresholds: Thresholds;
+  /** undefined when nothing was predicted. */
+  readonly scale: ColourScale | undefined;
   readonly predictions: readonly Prediction[];
 }
 
@@ -45,10 +48,11 @@ export interface RunEvaluation {
 export async function measure(
   detector: Detector,
   dataset: Dataset,
-  protocol: ProtocolName,
+  { protocol, maskThreshold }: EvaluationOptions,
   work: Work,
 ): Promise<Evaluation> {
-  const predictions = await predictSamples(detector, dataset.test, "evaluating", work);
+  const { test } = dataset;
+  const predictions = await predictSamples(detector, test, "evaluating", work, maskThreshold);
   return evaluatePredictions(predictions, detector.images.size, protocol);
 }
 
@@ -66,7 +70,9 @@ export async function evaluateRun(
   const { terminal, epoch, history = [] } = work;
   const { size } = detector.images;
   const plan = planThreshold(options.threshold, dataset);
-  const predictions = await predictSamples(detector, dataset.test, "evaluating", work);
+  const { test } = dataset;
+  const { maskThreshold } = options;
+  const predictions = await predictSamples(detector, test, "evaluating", work, maskThreshold);
   const evaluation =
     predictions.length > 0 ? evaluatePredictions(predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
@@ -78,9 +84,12 @@ export async function evaluateRun(
   const thresholds = options.thresholds ?? choose(calibration, plan, pixelF1, terminal);
   const last = evaluation ? [{ epoch, metrics: evaluation.metrics }] : [];
   const best = history.length > 0 ? bestOnTest([...history, ...last]) : undefined;
-  const result = { evaluation, best, thresholds, predictions };
+  const seen = predictions.length > 0 ? predictions : calibration;
+  const fitted = seen.length > 0 ? fitColourScale(seen, thresholds.pixel) : undefined;
+  const scale = options.scale ?? fitted;
+  const result = { evaluation, best, thresholds, scale, predictions };
   await writeResults(run, result, dataset, epoch);
-  await writePictures(run, result, calibration, dataset, size, options, work);
+  if (scale) await writePictures(run, { ...result, scale }, dataset, size, options, work);
   return result;
 }
 
@@ -120,16 +129,12 @@ async function writeResults(
 
 async function writePictures(
   run: Sink,
-  { predictions, thresholds }: RunEvaluation,
-  calibration: readonly Prediction[],
+  { predictions, thresholds, scale }: RunEvaluation & { readonly scale: ColourScale },
   { root, test }: Dataset,
   size: number,
   options: EvaluationOptions,
   work: Work,
 ): Promise<void> {
-  const seen = predictions.length > 0 ? predictions : calibration;
-  if (seen.length === 0) return;
-  const scale = options.scale ?? fitColourScale(seen, thresholds.pixel);
   await run.writeJson(colourScaleFile, scale);
   const names = namesOf(root, test);
   const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);

@@ -18,7 +18,7 @@ import {
 import type { CommandSpec } from "./command.ts";
 import { writeWhole } from "./files.ts";
 import { flag } from "./flags.ts";
-import { adapter, backbone, imageSize, output, seed, weights } from "./options.ts";
+import { adapter, backbone, imageSize, memoryLimit, output, seed, weights } from "./options.ts";
 import { loadTeacher, type Teacher, withDevice, withWeightsNamed } from "./session.ts";
 import { toNCHW, toNHWC } from "./tensor-order.ts";
 
@@ -41,6 +41,7 @@ const settings = z.strictObject({
   ),
   seed,
   adapter,
+  memoryLimit,
 });
 
 export const features: CommandSpec = {
@@ -62,7 +63,7 @@ export const features: CommandSpec = {
     findBackbone(name);
     const images = await readInput(input, told.tensor, told.imageSize);
     const teacher = await loadTeacher(told.weights, name, terminal);
-    const levels = await withDevice(told.adapter, terminal, (device) =>
+    const levels = await withDevice(told, terminal, (device) =>
       extract(device, name, teacher, told.seed ?? 1, images),
     );
     const { source, sha256 = "" } = teacher.record;

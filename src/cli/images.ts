@@ -31,7 +31,7 @@ export async function findImages(
   const failures: Failure[] = [];
   for (const path of paths) {
     try {
-      found.push(...(await imagesAt(path, terminal)));
+      found.push(...(await imagesAt(path, paths.length > 1, terminal)));
     } catch (error) {
       fail(failures, path, error, terminal);
     }
@@ -42,8 +42,10 @@ export async function findImages(
   return { samples, names: unique(found.map(({ name }) => name)), failures };
 }
 
+/** `several`: the folder's own name comes into the names, as it is not the only one. */
 async function imagesAt(
   path: string,
+  several: boolean,
   terminal: Terminal,
 ): Promise<{ path: string; name: string }[]> {
   const info = await stat(path).catch(() => {
@@ -56,7 +58,8 @@ async function imagesAt(
   const others = files.length - images.length;
   if (others > 0) terminal.info(`${path}: ${others} files are no PNG, JPEG or BMP, left out`);
   if (images.length === 0) throw new LoupeError("data", "no PNG, JPEG or BMP in this folder");
-  return images.map((file) => ({ path: `${root}/${file}`, name: withoutEnding(file) }));
+  const prefix = several ? `${basename(root)}/` : "";
+  return images.map((file) => ({ path: `${root}/${file}`, name: prefix + withoutEnding(file) }));
 }
 
 const withoutEnding = (name: string) => name.replace(/\.[^./]*$/, "");

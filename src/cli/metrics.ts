@@ -5,6 +5,7 @@ import { loadMapPair } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../metrics/index.ts";
 import type { CommandSpec } from "./command.ts";
+import { defined } from "./defined.ts";
 import { writeWhole } from "./files.ts";
 import { reportFindings } from "./findings.ts";
 import { flag } from "./flags.ts";
@@ -63,11 +64,7 @@ export const metrics: CommandSpec = {
     if (maps === undefined || masks === undefined) {
       throw new LoupeError("config", "metrics: --maps and --masks are both needed");
     }
-    const pair = await loadMapPair(
-      maps,
-      masks,
-      maskThreshold === undefined ? {} : { maskThreshold },
-    );
+    const pair = await loadMapPair(maps, masks, defined({ maskThreshold }));
     reportFindings(pair.findings, maps, terminal);
     const [count, height, width] = pair.shape;
     const evaluation = evaluate(
@@ -82,18 +79,9 @@ export const metrics: CommandSpec = {
   },
 };
 
-function optionsOf({
-  protocol: name,
-  columns,
-  fprLimit,
-  scoreRatio,
-}: z.infer<typeof settings>): EvaluateOptions {
-  return {
-    ...(name === undefined ? {} : { protocol: name }),
-    ...(columns === undefined ? {} : { columns }),
-    ...(fprLimit === undefined ? {} : { fprLimit }),
-    ...(scoreRatio === undefined ? {} : { scoreRatio }),
-  };
+function optionsOf(told: z.infer<typeof settings>): EvaluateOptions {
+  const { protocol: name, columns, fprLimit, scoreRatio } = told;
+  return defined({ protocol: name, columns, fprLimit, scoreRatio });
 }
 
 async function writeMetrics(folder: string, evaluation: Evaluation, json: unknown): Promise<void> {

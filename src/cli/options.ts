@@ -41,6 +41,18 @@ export const seed = flag(whole(0), "seed of everything random; default 1", { val
 export const adapter = flag(text(), "GPU to use, by part of its name; default: the fastest", {
   value: "name",
 });
+export const memoryLimit = flag(
+  whole(1),
+  "most GPU memory to use, MiB; default: what the GPU gives",
+  {
+    value: "MiB",
+  },
+);
+export const maskThreshold = flag(
+  z.int().min(0).max(254),
+  "mask values above it are defective; default 0, as in the references",
+  { value: "0..254" },
+);
 export const output = (what: string, value = "folder") => flag(text(), what, { value });
 
 const thresholdPattern =

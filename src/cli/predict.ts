@@ -16,7 +16,7 @@ import { exitCodes } from "./exit.ts";
 import { flag, whole } from "./flags.ts";
 import { type Failure, findImages, readableBatches } from "./images.ts";
 import { type Interrupt, Interrupted, listenForInterrupt } from "./interrupt.ts";
-import { adapter, images, maps, output, threshold } from "./options.ts";
+import { adapter, images, maps, memoryLimit, output, threshold } from "./options.ts";
 import { drawPrediction, mapFile } from "./pictures.ts";
 import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
@@ -26,6 +26,7 @@ import { planThreshold } from "./threshold-plan.ts";
 
 const settings = z.strictObject({
   adapter,
+  memoryLimit,
   batchSize: flag(whole(1), "images a step; default 8", { value: "number" }),
   output: output("where results go; default <run>/predictions"),
   threshold,
@@ -55,7 +56,7 @@ export const predict: CommandSpec = {
     const thresholds = await thresholdsOf(run, told, terminal);
     const scale = await loadScale(run);
     using interrupt = listenForInterrupt(terminal, "finishing the images under way");
-    const results = await withDevice(told.adapter, terminal, async (device) => {
+    const results = await withDevice(told, terminal, async (device) => {
       const detector = await openDetector(run, record, device);
       const job = { detector, samples, names, failures, thresholds, scale, sink, told };
       return predictAll(job, terminal, interrupt);

@@ -1,6 +1,7 @@
 /** Maps and scores of many images, with progress, stopping when asked. */
 import type { Sample } from "../data/index.ts";
 import { type Detector, type Prediction, predictBatches } from "../detector/index.ts";
+import { defined } from "./defined.ts";
 import { type Interrupt, until } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 import { testBatches } from "./training-batches.ts";
@@ -18,6 +19,7 @@ export async function predictSamples(
   samples: readonly Sample[],
   label: string,
   { terminal, interrupt, stopped }: Work,
+  maskThreshold?: number,
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
   const report = (finding: { file: string; message: string }) => {
@@ -27,7 +29,8 @@ export async function predictSamples(
     }
   };
   try {
-    const batches = until(testBatches(samples, detector, report), interrupt, stopped);
+    const reading = { report, ...defined({ maskThreshold }) };
+    const batches = until(testBatches(samples, detector, reading), interrupt, stopped);
     return await predictBatches(detector, samples, batches, (done) => meter.update(done));
   } finally {
     meter.end();

@@ -5,6 +5,7 @@ export class RunLog {
   readonly #run: RunFolder;
   #last: Promise<void> = Promise.resolve();
   #failure: unknown;
+  readonly #events = new Set<string>();
 
   constructor(run: RunFolder) {
     this.#run = run;
@@ -12,12 +13,18 @@ export class RunLog {
 
   /** Queues an event; a failure to write it comes out of `flush`. */
   write(event: string, values: Readonly<Record<string, unknown>> = {}): void {
+    this.#events.add(event);
     const line = { time: new Date().toISOString(), event, ...values };
     this.#last = this.#last
       .then(() => this.#run.log(line))
       .catch((error) => {
         this.#failure ??= error;
       });
+  }
+
+  /** Whether such an event was written by this process. */
+  has(event: string): boolean {
+    return this.#events.has(event);
   }
 
   /** Waits until all is written; throws the first failure. */

@@ -3,18 +3,37 @@ import { type Device, openDevice } from "../core/index.ts";
 import type { Detector, RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { loadWeights, readCheckpoint, type StateDict } from "../models/index.ts";
+import { defined } from "./defined.ts";
 import { findMethod, type Method } from "./methods.ts";
 import type { Terminal } from "./terminal.ts";
 import { downloadProgress } from "./weights.ts";
 
+/** Which GPU, and how much of it. */
+export interface DeviceSettings {
+  readonly adapter?: string | undefined;
+  /** MiB. */
+  readonly memoryLimit?: number | undefined;
+}
+
+/** Opens the GPU; what the user should know about it becomes a warning. Throws `device`. */
+export function openGpu(
+  { adapter, memoryLimit }: DeviceSettings,
+  terminal: Terminal,
+): Promise<Device> {
+  return openDevice({
+    onWarning: (message) => terminal.warn(message),
+    ...defined({ adapter }),
+    ...defined({ memoryLimit: memoryLimit && memoryLimit * 2 ** 20 }),
+  });
+}
+
 /** Opens the GPU for `work` and closes it after. */
 export async function withDevice<T>(
-  adapter: string | undefined,
+  settings: DeviceSettings,
   terminal: Terminal,
   work: (device: Device) => Promise<T>,
 ): Promise<T> {
-  const onWarning = (message: string) => terminal.warn(message);
-  const device = await openDevice(adapter === undefined ? { onWarning } : { adapter, onWarning });
+  const device = await openGpu(settings, terminal);
   try {
     return await work(device);
   } finally {
@@ -24,7 +43,7 @@ export async function withDevice<T>(
 
 /** The frozen network's weights and where they came from. */
 export interface Teacher {
-  /** undefined: random. */
+  /** undefined: random, drawn when the training images are known. */
   readonly state: StateDict | undefined;
   /** For messages and for the run's record. */
   readonly record: Readonly<Record<string, unknown>> & { readonly source: string };
@@ -43,7 +62,7 @@ export async function loadTeacher(
 ): Promise<Teacher> {
   if (weights === randomWeights) {
     terminal.warn(
-      "the frozen network is RANDOM (--weights random): good for trying things out, results mean little",
+      "the frozen network is RANDOM, not pretrained: good for trying things out, the results say little about the method",
     );
     return { state: undefined, record: { source: randomWeights } };
   }

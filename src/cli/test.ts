@@ -20,6 +20,8 @@ import {
   images,
   layout,
   maps,
+  maskThreshold,
+  memoryLimit,
   output,
   protocol,
   testFraction,
@@ -40,6 +42,7 @@ const settings = z.strictObject({
   data,
   class: classes,
   adapter,
+  memoryLimit,
   output: output("where results go; default: the run folder, for other data <run>/test-on-<name>"),
   threshold,
   protocol,
@@ -47,6 +50,7 @@ const settings = z.strictObject({
   images,
   layout,
   testFraction,
+  maskThreshold,
 });
 
 export const test: CommandSpec = {
@@ -77,7 +81,7 @@ export const test: CommandSpec = {
     using interrupt = listenForInterrupt(terminal, "stopping");
     const work = { terminal, interrupt, stopped: "stopped; results are incomplete" };
     const log = new RunLog(run);
-    const result = await withDevice(told.settings.adapter, terminal, async (device) => {
+    const result = await withDevice(told.settings, terminal, async (device) => {
       const detector = await openDetector(run, record, device);
       const all: Work & { epoch: number } = { ...work, epoch: detector.epochs };
       return evaluateRun(detector, dataset, target, options, all);
@@ -100,6 +104,7 @@ async function openData(
   const how = {
     layout: given.layout ?? (isOwn ? (record.data.layout ?? undefined) : undefined),
     testFraction: given.testFraction ?? record.data.testFraction ?? undefined,
+    maskThreshold: given.maskThreshold,
   };
   const name = isOwn ? record.data.class : await onlyClass(root, given.class, record.data.class);
   const dataset = await openClass(root, name, how, record.seed, terminal);
@@ -140,6 +145,7 @@ async function optionsFor(
     scale: fixed ? await loadScale(run) : undefined,
     threshold: now.threshold ?? (isOwn ? (before.threshold ?? undefined) : undefined),
     protocol: now.protocol ?? before.protocol,
+    maskThreshold: now.maskThreshold ?? (isOwn ? (before.maskThreshold ?? undefined) : undefined),
     maps: now.maps ?? before.maps,
     images: now.images ?? before.images,
   };

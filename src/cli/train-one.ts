@@ -1,4 +1,5 @@
 /** One class of `loupe train`: from its images to a finished run folder. */
+import { rm, rmdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Device } from "../core/index.ts";
 import type { Dataset } from "../data/index.ts";
@@ -9,6 +10,7 @@ import { describeEnvironment } from "./environment.ts";
 import { Interrupted } from "./interrupt.ts";
 import type { Method } from "./methods.ts";
 import type { Work } from "./predicting.ts";
+import { randomTeacher } from "./random-teacher.ts";
 import { RunLog } from "./run-log.ts";
 import { createDetector, type Teacher } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
@@ -26,9 +28,19 @@ import {
 export interface FinishedRun {
   readonly className: string;
   readonly path: string;
+  readonly dataset: Dataset;
   readonly result: TrainingResult;
   readonly epochs: number;
 }
+
+/** Events that a resumed run logs once more from its checkpoint on. */
+const repeated: ReadonlySet<unknown> = new Set([
+  "step",
+  "epoch",
+  "evaluation",
+  "checkpoint",
+  "info",
+]);
 
 interface Start {
   readonly place: Place;
@@ -51,16 +63,16 @@ export async function beginRun(
   requireTraining(dataset, place.className);
   const options = optionsOf(settings);
   planThreshold(settings.threshold, dataset);
-  using detector = disposable(
-    createDetector(method, device, method.config(settings), teacher, seed),
-  );
+  const config = method.config(settings);
+  const known = await completeTeacher(teacher, config, { device, dataset, seed });
+  using detector = disposable(createDetector(method, device, config, known, seed));
   interrupt.check(work.stopped);
   const record: TrainRecord = {
     method: method.name,
     config: detector.config,
     seed,
     data: await describeData(dataset, place.className, settings),
-    weights: teacher.record,
+    weights: known.record,
     environment: { ...describeEnvironment(device), started: new Date().toISOString() },
     options,
   };
@@ -84,9 +96,38 @@ export async function beginRun(
       checkpoint: undefined,
     };
     return await finish(job, place, work);
+  } catch (error) {
+    // without a single step there is nothing to go on with: no half of a run stays behind
+    if (!log.has("step") && !log.has("checkpoint")) await discard(run);
+    throw error;
   } finally {
     said.stop();
   }
+}
+
+/** A random network gets its statistics from the images. */
+async function completeTeacher(
+  teacher: Teacher,
+  config: Readonly<Record<string, unknown>>,
+  { device, dataset, seed }: { device: Device; dataset: Dataset; seed: number },
+): Promise<Teacher> {
+  if (teacher.state) return teacher;
+  const { backbone, imageSize, batchSize } = config as {
+    backbone: string;
+    imageSize: number;
+    batchSize: number;
+  };
+  const options = { backbone, size: imageSize, batchSize, seed };
+  const state = await randomTeacher(device, dataset.train, options);
+  return { state, record: { ...teacher.record, seed, statistics: "training images" } };
+}
+
+/** Removes what a run writes before its first step, and the folder if nothing else is in it. */
+async function discard(run: RunFolder): Promise<void> {
+  for (const name of ["frozen.safetensors", "log.jsonl", "run.json"]) {
+    await rm(run.file(name), { force: true });
+  }
+  await rmdir(run.path).catch(() => {}); // other files were there before
 }
 
 /** Goes on with a run under its own settings. */
@@ -105,9 +146,9 @@ export async function resumeRun(
     );
   }
   refuseConflicts(place.path, record, method, told);
-  const dataset = await reopenData(record, told, terminal);
-  const checkpoint = await run.loadCheckpoint();
   const options = resumedOptions(record, told);
+  const dataset = await reopenData(record, told, options, terminal);
+  const checkpoint = await run.loadCheckpoint();
   planThreshold(options.threshold ?? undefined, dataset);
   const { config, seed } = record;
   using detector = disposable(method.create({ device, config, teacher: undefined, seed }));
@@ -117,6 +158,7 @@ export async function resumeRun(
     detector.loadTrainingState(checkpoint.training);
   }
   const { epoch, step } = checkpoint?.progress ?? { epoch: 0, step: 0 };
+  await run.goOn(checkpoint, (event) => repeated.has(event.event));
   const log = said.into(new RunLog(run));
   log.write("resume", { epoch, step, environment: describeEnvironment(device) });
   announce(terminal, dataset, place);
@@ -139,7 +181,9 @@ async function finish(job: TrainingJob, place: Place, work: Work): Promise<Finis
   try {
     const result = await trainRun(job, work);
     log.write("end");
-    return { className: place.className, path: place.path, result, epochs: job.detector.epochs };
+    const { dataset, detector } = job;
+    const { className, path } = place;
+    return { className, path, dataset, result, epochs: detector.epochs };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     log.write(error instanceof Interrupted ? "interrupted" : "error", { message });
@@ -153,11 +197,16 @@ async function finish(job: TrainingJob, place: Place, work: Work): Promise<Finis
 async function reopenData(
   record: TrainRecord,
   { settings }: TrainTold,
+  { maskThreshold }: TrainRecord["options"],
   terminal: Terminal,
 ): Promise<Dataset> {
   const { class: name, layout, testFraction, fingerprint: before } = record.data;
   const root = settings.data === undefined ? record.data.root : resolve(settings.data);
-  const data = { layout: layout ?? undefined, testFraction: testFraction ?? undefined };
+  const data = {
+    layout: layout ?? undefined,
+    testFraction: testFraction ?? undefined,
+    maskThreshold: maskThreshold ?? undefined,
+  };
   const dataset = await openClass(root, name, data, record.seed, terminal);
   requireTraining(dataset, name);
   if ((await fingerprint(dataset.root, dataset.train)) === before) return dataset;
@@ -180,8 +229,18 @@ async function describeData(dataset: Dataset, name: string, settings: TrainTold[
   };
 }
 
-function evaluationOf({ threshold, evaluateEvery, ...rest }: TrainRecord["options"]) {
-  return { ...rest, threshold: threshold ?? undefined, evaluateEvery: evaluateEvery ?? undefined };
+function evaluationOf({
+  threshold,
+  evaluateEvery,
+  maskThreshold,
+  ...rest
+}: TrainRecord["options"]) {
+  return {
+    ...rest,
+    threshold: threshold ?? undefined,
+    evaluateEvery: evaluateEvery ?? undefined,
+    maskThreshold: maskThreshold ?? undefined,
+  };
 }
 
 function announce(terminal: Terminal, { train, test }: Dataset, { className, path }: Place): void {

@@ -13,6 +13,8 @@ import {
   images,
   layout,
   maps,
+  maskThreshold,
+  memoryLimit,
   output,
   protocol,
   seed,
@@ -28,6 +30,7 @@ const common = {
   weights,
   seed,
   adapter,
+  memoryLimit,
   output: output(
     "folder of the run; default runs/<method>-<class>-<backbone>-<n>; with several classes one folder each in it",
   ),
@@ -49,6 +52,7 @@ const common = {
   images,
   layout,
   testFraction,
+  maskThreshold,
 };
 
 export const commonSettings = z.strictObject(common);
@@ -82,6 +86,7 @@ export interface TrainRecord extends RunRecord {
   readonly options: {
     readonly threshold: string | null;
     readonly protocol: ProtocolName;
+    readonly maskThreshold: number | null;
     readonly evaluateEvery: number | null;
     readonly maps: boolean;
     readonly images: boolean;
@@ -92,6 +97,7 @@ export function optionsOf(settings: TrainSettings): TrainRecord["options"] {
   return {
     threshold: settings.threshold ?? null,
     protocol: settings.protocol ?? "exact",
+    maskThreshold: settings.maskThreshold ?? null,
     evaluateEvery: settings.evaluateEvery ?? null,
     maps: settings.maps ?? true,
     images: settings.images ?? true,

@@ -1,16 +1,16 @@
 /** `loupe train`: one class after the other, each in its own run folder. */
 import { resolve } from "node:path";
 import type { Device } from "../core/index.ts";
-import { openDevice } from "../core/index.ts";
 import { scanFolder } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { CommandSpec, Invocation, Outcome } from "./command.ts";
+import { defined } from "./defined.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { Interrupted, listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
-import { loadTeacher } from "./session.ts";
+import { type DeviceSettings, loadTeacher, openGpu } from "./session.ts";
 import { isRun, type Place, placesOf } from "./train-folder.ts";
 import { beginRun, type FinishedRun, resumeRun } from "./train-one.ts";
 import { describeRuns } from "./train-report.ts";
@@ -77,9 +77,7 @@ async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Pl
     );
   }
   const { classes } = await scanFolder(resolve(data), {
-    ...(names === undefined ? {} : { classes: names }),
-    ...(layout === undefined ? {} : { layout }),
-    ...(testFraction === undefined ? {} : { testFraction }),
+    ...defined({ classes: names, layout, testFraction }),
   });
   const { backbone } = method.config(settings) as { backbone: string };
   return placesOf(classes, { method: method.name, backbone }, output, resume);
@@ -103,7 +101,7 @@ async function eachClass(
   const finished: FinishedRun[] = [];
   const failed: { class: string; error: string }[] = [];
   let exit: ExitCode = 0;
-  const gpu = gpuFor(told.settings.adapter, work);
+  const gpu = gpuFor(told.settings, work);
   const teacher = once(() => {
     const { backbone } = method.config(told.settings) as { backbone: string };
     return loadTeacher(told.settings.weights, backbone, terminal);
@@ -134,16 +132,15 @@ async function eachClass(
 }
 
 /** One GPU for all classes; a new one after it was lost or ran full. */
-function gpuFor(adapter: string | undefined, { terminal }: Work) {
+function gpuFor(settings: DeviceSettings, { terminal }: Work) {
   let device: Device | undefined;
-  const onWarning = (message: string) => terminal.warn(message);
   const close = () => {
     device?.close();
     device = undefined;
   };
   return {
     async open(): Promise<Device> {
-      device ??= await openDevice(adapter === undefined ? { onWarning } : { adapter, onWarning });
+      device ??= await openGpu(settings, terminal);
       return device;
     },
     afterError(error: unknown): void {

@@ -3,8 +3,8 @@ import {
   type Batch,
   batches,
   imageCache,
+  type LoadOptions,
   permutation,
-  type Report,
   type Sample,
   seededRandom,
   skipBackgroundClasses,
@@ -56,9 +56,9 @@ export function versionOf({ config, images }: Detector): "2025" | "2023" {
 export function testBatches(
   samples: readonly Sample[],
   detector: Detector,
-  report: Report = () => {},
+  reading: Pick<LoadOptions, "report" | "maskThreshold"> = {},
 ): AsyncIterable<Batch> {
   const { size } = detector.images;
-  const transform = testTransform({ size, version: versionOf(detector), report });
+  const transform = testTransform({ size, version: versionOf(detector), ...reading });
   return batches(samples, { batchSize: detector.batchSize, side: size, transform });
 }
