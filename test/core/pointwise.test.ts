@@ -52,3 +52,9 @@ test("an expression of one's own is an op with a gradient", async () => {
   expect(dx?.[1]).toBeCloseTo(5 / 13, 6);
   x.dispose();
 });
+
+test("relu keeps what is not a number, so that diverging numbers are seen", async () => {
+  const x = [Number.NaN, -1, 0, 2, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const [y] = await device.read(() => [core.relu(device.tensor(x, [6]))]);
+  expect(y).toEqual(Float32Array.of(Number.NaN, 0, 0, 2, Number.POSITIVE_INFINITY, 0));
+});

@@ -295,6 +295,13 @@ test("the sum of a residual block passes the same gradient to both sides", async
   for (const t of [a!, b!, both]) t.dispose();
 });
 
+test("the sum of a residual block keeps what is not a number", async () => {
+  const [a, b] = [device.tensor([Number.NaN, 1], [2]), device.tensor([1, Number.NaN], [2])];
+  const y = addRelu(a, b);
+  expect([...(await y.data())]).toEqual([Number.NaN, Number.NaN]);
+  for (const t of [a, b, y]) t.dispose();
+});
+
 test("frozen parameters get no gradient and lose the one they had", async () => {
   const net = small();
   const x = device.tensor(f32("x", [2, 6, 5, 3]), [2, 6, 5, 3]);

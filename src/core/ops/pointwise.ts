@@ -62,7 +62,8 @@ export const floor: Unary = unary("floor", "floor(x)", "T(0) * g");
 /** Halves go to the even neighbour. */
 export const round: Unary = unary("round", "round(x)", "T(0) * g");
 export const erf: Unary = unary("erf", "erf_(x)", "g * T(1.1283791670955126) * exp(-x * x)");
-export const relu: Unary = unary("relu", "max(x, T(0))", "select(T(0), g, y > T(0))");
+/** max(x, 0). NaN stays NaN, as in PyTorch, so that diverging numbers are seen; WGSL's max may drop it. */
+export const relu: Unary = unary("relu", "select(x, T(0), x <= T(0))", "select(T(0), g, y > T(0))");
 export const sigmoid: Unary = unary("sigmoid", "T(1) / (T(1) + exp(-x))", "g * y * (T(1) - y)");
 export const silu: Unary = unary(
   "silu",

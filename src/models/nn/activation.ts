@@ -36,9 +36,9 @@ export class MaxPool2d extends Layer {
   }
 }
 
-/** max(a + b, 0) in one launch: the end of every residual block. Both arguments get the same gradient. */
+/** relu(a + b) in one launch: the end of every residual block. Both arguments get the same gradient. */
 export function addRelu(a: Tensor, b: Tensor): Tensor {
-  const y = map("addRelu", { f: "max(a + b, T(0))" }, { a, b });
+  const y = map("addRelu", { f: "select(a + b, T(0), a + b <= T(0))" }, { a, b });
   return track("addRelu", y, [a, b], (g) => {
     const d = map("addRelu gradient", { f: "select(T(0), g, y > T(0))" }, { g, y });
     return [d, d];

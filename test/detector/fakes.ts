@@ -1,0 +1,81 @@
+/** Stand-ins for what the loop and the folder don't look into: a detector without a GPU, batches of given paths, small states. */
+import type { Device, Tensor } from "../../src/core/index.ts";
+import type { Batch, Sample } from "../../src/data/index.ts";
+import type { Detector, StepPosition } from "../../src/detector/index.ts";
+import { hostTensor, type StateDict } from "../../src/models/index.ts";
+
+/** A device that hands out host arrays for tensors. */
+const hostDevice = {
+  tensor: (data: Float32Array) => data,
+  read: async (fn: () => readonly Float32Array[]) => fn(),
+} as unknown as Device;
+
+interface FakeOptions {
+  readonly epochs?: number;
+  /** The loss of each step; default: its iteration. */
+  readonly loss?: (at: StepPosition) => number;
+  /** The map of each pixel of an image; default: its first channel. */
+  readonly map?: (pixel: number) => number;
+}
+
+/** Remembers the steps it was asked for. */
+export function fakeDetector({ epochs = 3, loss, map }: FakeOptions = {}) {
+  const steps: StepPosition[] = [];
+  const detector: Partial<Detector> = {
+    method: "fake",
+    device: hostDevice,
+    epochs,
+    trainStep(_images, _masks, at) {
+      steps.push(at);
+      return Float32Array.of(loss?.(at) ?? at.iteration) as unknown as Tensor;
+    },
+    predict(images) {
+      const pixels = images as unknown as Float32Array;
+      const value = map ?? ((pixel: number) => pixel);
+      const maps = Float32Array.from({ length: pixels.length / 3 }, (_, i) =>
+        value(pixels[3 * i]!),
+      );
+      return maps as unknown as Tensor;
+    },
+    imageScore: (one) => one.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+  };
+  return { detector: detector as Detector, steps };
+}
+
+/** A batch of images of one colour each. */
+export function batchOf(
+  paths: readonly string[],
+  options: { side?: number; first?: number; labels?: readonly number[]; mask?: number } = {},
+): Batch {
+  const { side = 1, first = 0, labels, mask = 0 } = options;
+  const size = paths.length;
+  return {
+    size,
+    side,
+    images: Float32Array.from({ length: size * side * side * 3 }, (_, i) =>
+      Math.floor(i / (side * side * 3) + first),
+    ),
+    masks: new Float32Array(size * side * side).fill(mask),
+    labels: Uint8Array.from(labels ?? paths.map(() => 0)),
+    paths,
+    indices: Uint32Array.from(paths, (_, i) => first + i),
+  };
+}
+
+export const sampleOf = (path: string, label: 0 | 1 = 0, maskPath?: string): Sample => ({
+  path,
+  label,
+  defect: label ? "crack" : "good",
+  className: "bottle",
+  ...(maskPath === undefined ? {} : { maskPath }),
+});
+
+export async function* these<T>(values: Iterable<T>): AsyncGenerator<T, void, undefined> {
+  yield* values;
+}
+
+/** `name` with the values 1 … n. */
+export function stateOf(name: string, n: number, start = 1): StateDict {
+  const data = Float32Array.from({ length: n }, (_, i) => start + i);
+  return new Map([[name, hostTensor("f32", [n], data)]]);
+}
