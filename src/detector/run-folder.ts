@@ -75,13 +75,10 @@ export class RunFolder {
       const files = await contentsOf(path);
       const known = files.includes(names.run);
       if (files.length > 0 && !(overwrite && known)) {
-        const next = known
-          ? "give --resume to go on, --overwrite to start anew"
-          : "it holds other files";
-        throw new LoupeError(
-          "io",
-          `${path}: there is ${known ? "a run" : "something"} already; ${next}, or another --output`,
-        );
+        const found = known
+          ? "there is a run already; give --resume to go on, --overwrite to start anew, or"
+          : "holds other files; give";
+        throw new LoupeError("io", `${path}: ${found} another --output`);
       }
       await clearRun(path);
     }
