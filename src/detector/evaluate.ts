@@ -31,7 +31,9 @@ export function evaluatePredictions(
   if (masked.every(({ label }) => label === 0)) {
     return { ...images, warnings: warn("there are no pixel metrics") };
   }
-  const pixels = evaluate(inputOf(masked, size), { protocol, columns: columns.pixel });
+  // labels are left out: masks that differ from them would be told by places in this shorter list
+  const { labels: __, ...unlabelled } = inputOf(masked, size);
+  const pixels = evaluate(unlabelled, { protocol, columns: columns.pixel });
   return {
     protocol,
     metrics: { ...images.metrics, ...pixels.metrics },

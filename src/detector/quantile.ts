@@ -28,7 +28,8 @@ export function quantileOf(arrays: readonly Float32Array[], q: number): number {
     return floatOf(upper.digit * digits + locate(counts, upper.rest).digit);
   };
   const low = numberAt(below);
-  return at === below ? low : low + (numberAt(below + 1) - low) * (at - below);
+  const high = at === below ? low : numberAt(below + 1);
+  return low + (high - low) * (at - below);
 }
 
 /** How often each upper digit occurs; with `upper`, each lower digit among the numbers with that upper one. */
