@@ -20,7 +20,7 @@ export function listenForInterrupt(terminal: Terminal, promise: string): Interru
   const stop = () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
-    terminal.info(`\n${promise}; again to leave at once`);
+    terminal.info(`${promise}; again to leave at once`);
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const name of signals) process.on(name, stop);

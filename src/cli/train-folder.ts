@@ -28,7 +28,7 @@ export function placesOf(
   }
   return names.map((className) => {
     const single = names.length === 1;
-    const safe = className.replace(/[^\p{L}\p{N}._-]+/gu, "_");
+    const safe = className.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^\.+/, "_");
     const path =
       output === undefined
         ? freeFolder(join("runs", `${prefix.method}-${safe}-${prefix.backbone}`))

@@ -15,7 +15,7 @@ import { RunLog } from "./run-log.ts";
 import { createDetector, type Teacher } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold } from "./threshold-plan.ts";
-import type { Place } from "./train-folder.ts";
+import { isRun, type Place } from "./train-folder.ts";
 import { type TrainingJob, type TrainingResult, trainRun } from "./train-run.ts";
 import {
   optionsOf,
@@ -56,17 +56,18 @@ export async function beginRun(
 ): Promise<FinishedRun> {
   const { settings } = told;
   const { terminal, interrupt } = work;
-  const said = collect(terminal);
+  using said = collect(terminal);
+  refuseExisting(place.path, settings.overwrite ?? false);
   const seed = settings.seed ?? 1;
   const root = resolve(settings.data as string);
   const dataset = await openClass(root, place.className, settings, seed, terminal);
   requireTraining(dataset, place.className);
-  const options = optionsOf(settings);
   planThreshold(settings.threshold, dataset);
   const config = method.config(settings);
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
   using detector = disposable(createDetector(method, device, config, known, seed));
   interrupt.check(work.stopped);
+  const options = optionsOf(settings);
   const record: TrainRecord = {
     method: method.name,
     config: detector.config,
@@ -78,31 +79,24 @@ export async function beginRun(
   };
   const run = await RunFolder.create(place.path, record, settings.overwrite ?? false);
   const log = said.into(new RunLog(run));
-  log.write("start", {
-    class: place.className,
-    train: dataset.train.length,
-    test: dataset.test.length,
-  });
-  announce(terminal, dataset, place);
   try {
+    log.write("start", { train: dataset.train.length, test: dataset.test.length });
+    announce(terminal, dataset, place);
     await run.saveFrozen(await detector.frozenState());
-    const job = {
-      detector,
-      dataset,
-      run,
-      log,
-      seed,
-      options: evaluationOf(options),
-      checkpoint: undefined,
-    };
-    return await finish(job, place, work);
+    const job = { detector, dataset, run, log, seed, options: evaluationOf(options) };
+    return await finish({ ...job, checkpoint: undefined }, place, work);
   } catch (error) {
     // without a single step there is nothing to go on with: no half of a run stays behind
     if (!log.has("step") && !log.has("checkpoint")) await discard(run);
     throw error;
-  } finally {
-    said.stop();
   }
+}
+
+/** Before any work is done; `RunFolder.create` looks once more. */
+function refuseExisting(path: string, overwrite: boolean): void {
+  if (overwrite || !isRun(path)) return;
+  const next = "--resume goes on with it, --overwrite starts anew; or give another --output";
+  throw new LoupeError("io", `${path}: there is a run already; ${next}`);
 }
 
 /** A random network gets its statistics from the images. */
@@ -136,7 +130,7 @@ export async function resumeRun(
   work: Work,
 ): Promise<FinishedRun> {
   const { terminal } = work;
-  const said = collect(terminal);
+  using said = collect(terminal);
   const run = await RunFolder.open(place.path);
   const record = (await run.record()) as TrainRecord;
   if (record.method !== method.name) {
@@ -168,12 +162,8 @@ export async function resumeRun(
       ? `going on in epoch ${epoch + 1}${where} of ${detector.epochs}`
       : `all ${detector.epochs} epochs are trained; evaluating again`,
   );
-  try {
-    const job = { detector, dataset, run, log, seed, options: evaluationOf(options), checkpoint };
-    return await finish(job, place, work);
-  } finally {
-    said.stop();
-  }
+  const job = { detector, dataset, run, log, seed, options: evaluationOf(options), checkpoint };
+  return await finish(job, place, work);
 }
 
 async function finish(job: TrainingJob, place: Place, work: Work): Promise<FinishedRun> {
@@ -263,7 +253,7 @@ function collect(terminal: Terminal) {
       for (const [level, message] of early) target.write(level, { message });
       return target;
     },
-    stop,
+    [Symbol.dispose]: stop,
   };
 }
 

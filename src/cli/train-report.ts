@@ -10,10 +10,8 @@ export function describeRuns(
   failed: readonly { readonly class: string; readonly error: string }[],
   exit: ExitCode,
 ): Outcome {
-  const text =
-    finished.length === 1 && failed.length === 0
-      ? describeOne(finished[0]!)
-      : describeMany(finished);
+  const single = finished.length === 1 && failed.length === 0;
+  const text = single ? describeOne(finished[0] as FinishedRun) : describeMany(finished);
   const failures = failed.map((f) => `${f.class}: failed, ${f.error}`);
   return {
     text: [text, ...failures].join("\n"),
@@ -34,6 +32,7 @@ function describeOne({ className, path, result }: FinishedRun): string {
 }
 
 function describeMany(finished: readonly FinishedRun[]): string {
+  if (finished.length === 0) return "no class could be trained";
   const rows = finished.map((run) => ({ class: run.className, ...metricsOf(run), run: run.path }));
   const names = [...new Set(finished.flatMap((run) => Object.keys(metricsOf(run))))];
   const columns: Column[] = [

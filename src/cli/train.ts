@@ -7,7 +7,7 @@ import { LoupeError } from "../error.ts";
 import type { CommandSpec, Invocation, Outcome } from "./command.ts";
 import { defined } from "./defined.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
-import { Interrupted, listenForInterrupt } from "./interrupt.ts";
+import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { type DeviceSettings, loadTeacher, openGpu } from "./session.ts";
@@ -102,20 +102,21 @@ async function eachClass(
   const failed: { class: string; error: string }[] = [];
   let exit: ExitCode = 0;
   const gpu = gpuFor(told.settings, work);
-  const teacher = once(() => {
-    const { backbone } = method.config(told.settings) as { backbone: string };
-    return loadTeacher(told.settings.weights, backbone, terminal);
-  });
+  const { backbone } = method.config(told.settings) as { backbone: string };
+  const isNew = places.some(({ resume }) => !resume);
+  const teacher = isNew ? await loadTeacher(told.settings.weights, backbone, terminal) : undefined; // a run that goes on has its own
   try {
     for (const place of places) {
       try {
         interrupt.check(work.stopped);
         const device = await gpu.open();
-        finished.push(
-          place.resume
-            ? await resumeRun({ place, told, method, device }, work)
-            : await beginRun({ place, told, method, device, teacher: await teacher() }, work),
-        );
+        const start = { place, told, method, device };
+        const run =
+          place.resume || !teacher
+            ? await resumeRun(start, work)
+            : await beginRun({ ...start, teacher }, work);
+        // the maps of many classes would fill the memory
+        finished.push({ ...run, result: { ...run.result, predictions: [] } });
       } catch (error) {
         gpu.afterError(error);
         if (places.length === 1 || !(error instanceof LoupeError)) throw error;
@@ -127,7 +128,6 @@ async function eachClass(
   } finally {
     gpu.close();
   }
-  if (finished.length === 0) throw new Interrupted(work.stopped);
   return { finished, failed, exit };
 }
 
@@ -147,13 +147,5 @@ function gpuFor(settings: DeviceSettings, { terminal }: Work) {
       if (error instanceof LoupeError && ["device", "memory"].includes(error.code)) close();
     },
     close,
-  };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
   };
 }
