@@ -4,23 +4,24 @@ import type { Terminal } from "./terminal.ts";
 
 const shown = 3;
 
-/** Warns of everything that is wrong; counts what was left out on purpose. */
+/** Warns of everything that is wrong; what was left out on purpose is said without a warning. */
 export function reportFindings(
   findings: readonly Finding[],
   root: string,
   terminal: Terminal,
 ): void {
-  const serious = findings.filter(({ level }) => level !== "info");
-  for (const [rule, files] of byRule(serious, root)) {
-    const first = files.slice(0, shown).join(", ");
-    const more = files.length > shown ? ` and ${files.length - shown} more` : "";
-    terminal.warn(
-      `${rule}: ${first}${more}${files.length > shown ? "; `loupe data check` lists them" : ""}`,
-    );
-  }
-  const aside = findings.length - serious.length;
-  if (aside > 0)
-    terminal.info(`${root}: ${aside} files left out on purpose (\`loupe data check\` lists them)`);
+  const isInfo = ({ level }: Finding) => level === "info";
+  const told = (some: readonly Finding[]) => [...byRule(some, root)].map(lineOf);
+  for (const line of told(findings.filter((f) => !isInfo(f)))) terminal.warn(line);
+  for (const line of told(findings.filter(isInfo))) terminal.info(line);
+}
+
+function lineOf([rule, files]: readonly [string, readonly string[]]): string {
+  const first = files.slice(0, shown).join(", ");
+  const more = files.length - shown;
+  return more > 0
+    ? `${rule}: ${first} and ${more} more; \`loupe data check\` lists them`
+    : `${rule}: ${first}`;
 }
 
 /** Files under the rule they break; a message is `rule` or `rule: particulars`. */

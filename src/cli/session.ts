@@ -2,7 +2,7 @@
 import { type Device, openDevice } from "../core/index.ts";
 import type { Detector, RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { loadWeights, readCheckpoint, type StateDict } from "../models/index.ts";
+import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../models/index.ts";
 import { defined } from "./defined.ts";
 import { findMethod, type Method } from "./methods.ts";
 import type { Terminal } from "./terminal.ts";
@@ -70,10 +70,20 @@ export async function loadTeacher(
   try {
     const { name, bytes, sha256, entry } = await loadWeights(weights ?? backbone, progress);
     const { state } = readCheckpoint(bytes, { name, part: "teacher" });
+    requireNumbers(name, state);
     const licence = entry ? { licence: entry.licence, url: entry.url } : {};
     return { state, record: { source: name, sha256, bytes: bytes.length, ...licence } };
   } finally {
     progress.end();
+  }
+}
+
+/** One NaN in the frozen network makes every loss NaN; better said here, with the file. */
+function requireNumbers(name: string, state: StateDict): void {
+  for (const [tensor, value] of state) {
+    if (toFloat32(value).every(Number.isFinite)) continue;
+    const what = `${tensor} has values that are NaN or infinite`;
+    throw new LoupeError("checkpoint", `${name}: ${what}; the file is damaged, fetch it again`);
   }
 }
 

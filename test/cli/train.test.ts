@@ -1,10 +1,15 @@
 /** The life of a run through the command line: trained, stopped, resumed, tested, used. On a GPU, with small pictures. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readImage, readNpy } from "../../src/data/index.ts";
-import { readSafetensors } from "../../src/models/index.ts";
+import {
+  type HostTensor,
+  hostTensor,
+  readSafetensors,
+  writeSafetensors,
+} from "../../src/models/index.ts";
 import { type Finished, folder, loupe, prepareLoupe, smallData, start } from "./loupe.ts";
 
 prepareLoupe();
@@ -26,8 +31,11 @@ const events = (run: string) =>
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-const count = (run: string, event: string) =>
-  existsSync(file(run, "log.jsonl")) ? events(run).filter((e) => e.event === event).length : 0;
+/** While the log is being written: its last line may be half there. */
+const stepsOf = (run: string) =>
+  existsSync(file(run, "log.jsonl"))
+    ? readFileSync(file(run, "log.jsonl"), "utf8").split('"event":"step"').length - 1
+    : 0;
 
 beforeAll(async () => {
   data = await smallData("data");
@@ -110,6 +118,63 @@ describe("train", () => {
     expect(existsSync(file("full"))).toBe(false);
   });
 
+  test("a loss that is no number stops with 6 and says where", async () => {
+    const args = ["train", "cdo", "--data", data, ...quick, "--gamma", "1000"];
+    const run = await loupe(...args, "--output", "nan");
+    expect(run.code).toBe(6);
+    expect(run.stderr).toMatch(/error: cdo: the loss is NaN .*step 1 .*lower --learning-rate/);
+  });
+
+  test("weights that fit are taken from a CDO checkpoint, and a NaN in them is told with its tensor", async () => {
+    const { tensors } = readSafetensors(readFileSync(file("first/frozen.safetensors")));
+    const name = "net_t.layer2.0.conv1.weight";
+    const { shape, data: values } = tensors.get(name) as HostTensor;
+    const spoilt = Float32Array.from(values as Float32Array);
+    spoilt[7] = Number.NaN;
+    tensors.set(name, hostTensor("f32", shape, spoilt));
+    writeFileSync(file("spoilt.safetensors"), writeSafetensors(tensors));
+    const train = (weights: string) =>
+      loupe(
+        "train",
+        "cdo",
+        "--data",
+        data,
+        ...quick,
+        "--epochs",
+        "0",
+        "--weights",
+        weights,
+        "--output",
+        "taken",
+      );
+    const bad = await train("spoilt.safetensors");
+    expect(bad.code).toBe(5);
+    expect(bad.stderr).toMatch(
+      /spoilt\.safetensors: layer2\.0\.conv1\.weight has values that are NaN/,
+    );
+    const good = await train("first/frozen.safetensors");
+    expect(good.code).toBe(0);
+    expect(hash("taken/frozen.safetensors")).toBe(hash("first/frozen.safetensors"));
+  });
+
+  test("a class that fails is told, the rest go on, and the exit code is that of the failure", async () => {
+    const both = await smallData("both");
+    await smallData("both", "tile");
+    rmSync(join(both, "tile/train"), { recursive: true });
+    const args = ["train", "cdo", "--data", both, ...quick, "--epochs", "1", "--no-images"];
+    const run = await loupe(...args, "--no-maps", "--output", "all", "--json");
+    expect(run.code).toBe(3);
+    const { runs, failed } = JSON.parse(run.stdout);
+    expect(runs.map((r: { run: string }) => r.run)).toEqual(["all/washer"]);
+    expect(failed).toEqual([
+      {
+        class: "tile",
+        error: expect.stringMatching(/class tile has no normal images to train on/),
+      },
+    ]);
+    expect(readdirSync(file("all"))).toEqual(["washer"]);
+  });
+
   test("a broken image is named and left out, the others are trained on", async () => {
     const broken = await smallData("broken");
     writeFileSync(join(broken, "washer/train/good/000.png"), "no image");
@@ -132,7 +197,7 @@ describe("stop and resume", () => {
     const args = ["train", "cdo", "--data", data, ...quick, "--seed", "7", "--output", run];
     const { child, done } = start(args);
     const timer = setInterval(() => {
-      if (count(run, "step") < steps) return;
+      if (stepsOf(run) < steps) return;
       clearInterval(timer);
       child.kill("SIGINT");
     }, 2);
