@@ -18,10 +18,10 @@ import {
   noGrad,
   normalize,
   reshape,
-  square,
   sub,
   sum,
   type Tensor,
+  unitDistance,
 } from "../core/index.ts";
 import { LoupeError } from "../error.ts";
 
@@ -71,15 +71,12 @@ function discrepancy(
   size: readonly [number, number],
   normaliseFirst: boolean,
 ): Tensor {
-  const unit = (x: Tensor) => {
-    const same = x.shape[1] === size[0] && x.shape[2] === size[1];
+  const resized = (x: Tensor) => {
     const native = normaliseFirst ? normalize(x) : x;
-    return normalize(
-      same ? native : interpolate(native, { size, mode: "bilinear", alignCorners: true }),
-    );
+    return interpolate(native, { size, mode: "bilinear", alignCorners: true });
   };
-  const e = noGrad(() => unit(teacher));
-  const d = sum(square(sub(e, unit(student))), -1);
+  const e = noGrad(() => teacher.device.scope(() => resized(teacher)));
+  const d = unitDistance(resized(student), e);
   return reshape(d, [d.size]);
 }
 

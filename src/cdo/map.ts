@@ -16,10 +16,9 @@ import {
   norm,
   normalize,
   reshape,
-  square,
   sub,
-  sum,
   type Tensor,
+  unitDistance,
 } from "../core/index.ts";
 import type { CdoConfig } from "./config.ts";
 
@@ -86,11 +85,12 @@ function sideBySide(levels: readonly Tensor[]): Tensor {
 
 function map2023(teacher: readonly Tensor[], student: readonly Tensor[], size: Size): Tensor {
   const finest = sizeOf(teacher);
-  const unit = (x: Tensor) =>
-    normalize(interpolate(x, { size: finest, mode: "bilinear", alignCorners: true }));
+  const resized = (x: Tensor) =>
+    interpolate(x, { size: finest, mode: "bilinear", alignCorners: true });
   const levels = teacher.map((e, l) => {
-    const d = sum(square(sub(unit(e), unit(student[l] as Tensor))), -1, true);
-    return interpolate(d, { size, mode: "bilinear", alignCorners: false });
+    const d = unitDistance(resized(e), resized(student[l] as Tensor));
+    const map = reshape(d, [...d.shape, 1]);
+    return interpolate(map, { size, mode: "bilinear", alignCorners: false });
   });
   return levels.reduce((a, b) => add(a, b));
 }

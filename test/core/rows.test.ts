@@ -10,7 +10,11 @@ import {
   normalize,
   openDevice,
   softmax,
+  square,
+  sub,
   sum,
+  type Tensor,
+  unitDistance,
 } from "../../src/core/index.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
@@ -40,6 +44,7 @@ test("gradients agree with differences, along any axis", async () => {
     await assertGradients((t) => logSoftmax(t, axis), [x]);
     await assertGradients((t) => normalize(t, { axis }), [x]);
     await assertGradients((a, b) => cosineSimilarity(a, b, { axis }), [x, other]);
+    await assertGradients((a, b) => unitDistance(a, b, { axis }), [x, other]);
   }
   const [w, b] = [random("w", [4, 5]), random("b", [4, 5])];
   await assertGradients((t, v, u) => layerNorm(t, [4, 5], v, u), [x, w, b]);
@@ -86,12 +91,57 @@ test("a gradient that nobody wants is not computed: the frozen side of a cosine 
   for (const t of [a, b]) t.dispose();
 });
 
-test("tensors without elements pass through, and a sum over no pixels is empty", async () => {
-  const [a, b, c] = await device.read(() => {
-    const x = device.empty([0, 3]);
-    return [softmax(x, 1), cosineSimilarity(x, x), layerNorm(x, [3])];
+/** Value and gradients of a distance of rows, the second with a row of zeros and one like the first's. */
+async function distances(fn: (a: Tensor, b: Tensor) => Tensor, n: number): Promise<Float32Array[]> {
+  const a = random("unit a", [7, n]);
+  const data = Float32Array.from(rnd("unit b", [7, n]));
+  data.fill(0, 2 * n, 3 * n);
+  data.set((await a.data()).subarray(4 * n, 5 * n), 4 * n);
+  const b = device.tensor(data, [7, n]);
+  for (const t of [a, b]) t.setRequiresGrad(true);
+  const [d] = await device.read(() => {
+    const y = fn(a, b);
+    backward(y, device.tensor(Float32Array.from(rnd("unit g", [7])), [7]));
+    return [y];
   });
-  for (const y of [a, b, c]) expect(y).toHaveLength(0);
+  const found = [d, await a.grad!.data(), await b.grad!.data()] as Float32Array[];
+  for (const t of [a, b]) t.dispose();
+  return found;
+}
+
+for (const n of [1, 3, 18, 64, 66, 257, 1028]) {
+  test(`the distance of unit vectors of ${n} is what its parts give, small and zero ones too`, async () => {
+    const parts = (a: Tensor, b: Tensor) => sum(square(sub(normalize(a), normalize(b))), -1);
+    const want = await distances(parts, n);
+    const got = await distances((a, b) => unitDistance(a, b), n);
+    got.forEach((values, k) => {
+      const scale = want[k]!.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      values.forEach((v, i) => {
+        expect(Math.abs(v - want[k]![i]!), `${k}: ${i}`).toBeLessThan(1e-5 * scale + 1e-7);
+      });
+    });
+    expect(got[0]![4]).toBe(0);
+  });
+}
+
+test("the gradient of the distance is computed for the side that wants it", async () => {
+  const [a, b] = [random("a", [6, 5]).setRequiresGrad(true), random("b", [6, 5])];
+  device.scope(() => backward(sum(unitDistance(a, b))));
+  expect(b.grad).toBeNull();
+  const one = await a.grad!.data();
+  a.grad!.dispose();
+  a.grad = null;
+  device.scope(() => backward(sum(unitDistance(b, a))));
+  expect([...(await a.grad!.data())]).toEqual([...one]);
+  for (const t of [a, b]) t.dispose();
+});
+
+test("tensors without elements pass through, and a sum over no pixels is empty", async () => {
+  const [a, b, c, d] = await device.read(() => {
+    const x = device.empty([0, 3]);
+    return [softmax(x, 1), cosineSimilarity(x, x), layerNorm(x, [3]), unitDistance(x, x)];
+  });
+  for (const y of [a, b, c, d]) expect(y).toHaveLength(0);
 });
 
 test("errors name the rule and the shapes", () => {
@@ -102,6 +152,9 @@ test("errors name the rule and the shapes", () => {
     expect(() => normalize(x, { eps: -1 })).toThrow("normalize: eps must be 0 or more, got -1");
     expect(() => cosineSimilarity(x, device.zeros([2, 4]))).toThrow(
       "cosineSimilarity: shapes [2, 3] and [2, 4] do not broadcast",
+    );
+    expect(() => unitDistance(x, device.zeros([2, 1]))).toThrow(
+      "unitDistance: needs two tensors of one shape, got [2, 3] and [2, 1]",
     );
     expect(() => layerNorm(x, [2])).toThrow(
       "layerNorm: normalizedShape [2] is not the end of the input's shape (input [2, 3])",

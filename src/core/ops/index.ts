@@ -35,3 +35,4 @@ export { max, mean, min, norm, std, sum, variance } from "./reduce.ts";
 export { concat, expand, reshape, slice, stack } from "./shape.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { type Ordered, type SortOptions, sort, type TopkOptions, topk } from "./sort.ts";
+export { unitDistance } from "./unit-distance.ts";
