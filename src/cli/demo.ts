@@ -20,7 +20,8 @@ import { adapter, epochs, imageSize, memoryLimit, output, seed, weights } from "
 import { namesOf } from "./pictures.ts";
 import type { Work } from "./predicting.ts";
 import { loadTeacher, randomWeights, withDevice } from "./session.ts";
-import { beginRun, type FinishedRun } from "./train-one.ts";
+import { beginRun } from "./train-begin.ts";
+import type { FinishedRun } from "./train-finish.ts";
 import { describeRuns } from "./train-report.ts";
 import type { TrainTold } from "./train-settings.ts";
 

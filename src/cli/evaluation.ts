@@ -12,7 +12,7 @@ import {
 import type { Evaluation, ProtocolName } from "../metrics/index.ts";
 import { type ColourScale, fitColourScale, scoresCsv } from "../report/index.ts";
 import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
-import { predictSamples, type Work } from "./predicting.ts";
+import { predictSamples, type Reading, type Work } from "./predicting.ts";
 import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold, type ThresholdPlan } from "./threshold-plan.ts";
@@ -21,7 +21,7 @@ import { planThreshold, type ThresholdPlan } from "./threshold-plan.ts";
 export type Sink = Pick<RunFolder, "path" | "writeBytes" | "writeText" | "writeJson">;
 
 /** How a run is evaluated; may differ from call to call. */
-export interface EvaluationOptions {
+export interface EvaluationOptions extends Reading {
   /** Already chosen; then `threshold` is not looked at. */
   readonly thresholds?: Thresholds | undefined;
   /** Already fitted; otherwise it is fitted to these maps. */
@@ -29,7 +29,6 @@ export interface EvaluationOptions {
   /** As given to `--threshold`. */
   readonly threshold?: string | undefined;
   readonly protocol: ProtocolName;
-  readonly maskThreshold?: number | undefined;
   readonly maps: boolean;
   readonly images: boolean;
 }
@@ -48,12 +47,12 @@ export interface RunEvaluation {
 export async function measure(
   detector: Detector,
   dataset: Dataset,
-  { protocol, maskThreshold }: EvaluationOptions,
+  options: EvaluationOptions,
   work: Work,
 ): Promise<Evaluation> {
   const { test } = dataset;
-  const predictions = await predictSamples(detector, test, "evaluating", work, maskThreshold);
-  return evaluatePredictions(predictions, detector.images.size, protocol);
+  const predictions = await predictSamples(detector, test, "evaluating", work, options);
+  return evaluatePredictions(predictions, detector.images.size, options.protocol);
 }
 
 /**
@@ -71,14 +70,13 @@ export async function evaluateRun(
   const { size } = detector.images;
   const plan = planThreshold(options.threshold, dataset);
   const { test } = dataset;
-  const { maskThreshold } = options;
-  const predictions = await predictSamples(detector, test, "evaluating", work, maskThreshold);
+  const predictions = await predictSamples(detector, test, "evaluating", work, options);
   const evaluation =
     predictions.length > 0 ? evaluatePredictions(predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
   const onTrain = plan.from === "train" && !options.thresholds;
   const calibration = onTrain
-    ? await predictSamples(detector, dataset.train, "scoring training images", work)
+    ? await predictSamples(detector, dataset.train, "scoring training images", work, options)
     : predictions;
   const pixelF1 = options.protocol === "exact" ? evaluation?.thresholds.pixel : undefined;
   const thresholds = options.thresholds ?? choose(calibration, plan, pixelF1, terminal);

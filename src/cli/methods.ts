@@ -4,7 +4,7 @@ import { type CdoConfig, cdoConfig, createCdo } from "../cdo/index.ts";
 import type { Device } from "../core/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { findBackbone, type StateDict } from "../models/index.ts";
+import type { StateDict } from "../models/index.ts";
 import { flag, type Settings } from "./flags.ts";
 import { backbone, batchSize, epochs, imageSize } from "./options.ts";
 
@@ -12,8 +12,12 @@ export interface DetectorOptions {
   readonly device: Device;
   /** Complete, as `Method.config` gives it. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The frozen network's weights; undefined: random, from the seed. */
-  readonly teacher: StateDict | undefined;
+  /** The frozen network's published weights. */
+  readonly teacher?: StateDict | undefined;
+  /** The frozen network as a run saved it, instead of `teacher`. */
+  readonly frozen?: StateDict | undefined;
+  /** The trained network as a run saved it; without it its first weights are drawn. */
+  readonly model?: StateDict | undefined;
   readonly seed: number;
 }
 
@@ -81,7 +85,6 @@ const cdo: Method = {
     const { methodVersion: version, ...rest } = pick(settings, Object.keys(cdoSettings.shape));
     const given = version === undefined ? rest : { ...rest, version };
     const config = cdoConfig(given as Partial<CdoConfig>);
-    findBackbone(config.backbone);
     return { ...config };
   },
   keyOf: { methodVersion: "version" },

@@ -14,12 +14,19 @@ export interface Work {
   readonly stopped: string;
 }
 
+/** How images are read for it. */
+export interface Reading {
+  readonly maskThreshold?: number | undefined;
+  /** Images a step; default: as in training. */
+  readonly batchSize?: number | undefined;
+}
+
 export async function predictSamples(
   detector: Detector,
   samples: readonly Sample[],
   label: string,
   { terminal, interrupt, stopped }: Work,
-  maskThreshold?: number,
+  { maskThreshold, batchSize }: Reading = {},
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
   const report = (finding: { file: string; message: string }) => {
@@ -29,7 +36,7 @@ export async function predictSamples(
     }
   };
   try {
-    const reading = { report, ...defined({ maskThreshold }) };
+    const reading = { report, ...defined({ maskThreshold, batchSize }) };
     const batches = until(testBatches(samples, detector, reading), interrupt, stopped);
     return await predictBatches(detector, samples, batches, (done) => meter.update(done));
   } finally {

@@ -120,21 +120,8 @@ export async function openDetector(
   record: RunRecord,
   device: Device,
 ): Promise<Detector> {
-  const method = findMethod(record.method);
   const model = await run.loadModel();
   const frozen = await run.loadFrozen();
-  const detector = method.create({
-    device,
-    config: record.config,
-    teacher: undefined,
-    seed: record.seed,
-  });
-  try {
-    detector.loadFrozenState(frozen);
-    detector.loadModelState(model);
-    return detector;
-  } catch (error) {
-    detector.dispose();
-    throw error;
-  }
+  const { config, seed } = record;
+  return findMethod(record.method).create({ device, config, frozen, model, seed });
 }

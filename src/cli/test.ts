@@ -15,6 +15,7 @@ import {
 import { listenForInterrupt } from "./interrupt.ts";
 import {
   adapter,
+  batchSize,
   classes,
   data,
   images,
@@ -36,12 +37,13 @@ import type { Told } from "./settings.ts";
 import { folderSink } from "./sink.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold } from "./threshold-plan.ts";
-import { optionsOf, type TrainRecord } from "./train-settings.ts";
+import { optionsOf, type TrainRecord, trainRecord } from "./train-settings.ts";
 
 const settings = z.strictObject({
   data,
   class: classes,
   adapter,
+  batchSize,
   memoryLimit,
   output: output("where results go; default: the run folder, for other data <run>/test-on-<name>"),
   threshold,
@@ -68,7 +70,7 @@ export const test: CommandSpec = {
   async run({ args, read, terminal }) {
     const told = await read(settings);
     const run = await RunFolder.open(args[0]!);
-    const record = (await run.record()) as TrainRecord;
+    const record = await trainRecord(run);
     const { dataset, isOwn } = await openData(record, told, terminal);
     const target: Sink =
       told.settings.output !== undefined
@@ -145,6 +147,7 @@ async function optionsFor(
     scale: fixed ? await loadScale(run) : undefined,
     threshold: now.threshold ?? (isOwn ? (before.threshold ?? undefined) : undefined),
     protocol: now.protocol ?? before.protocol,
+    batchSize: now.batchSize,
     maskThreshold: now.maskThreshold ?? (isOwn ? (before.maskThreshold ?? undefined) : undefined),
     maps: now.maps ?? before.maps,
     images: now.images ?? before.images,

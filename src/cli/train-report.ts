@@ -3,7 +3,7 @@ import { averageRow, type Column, formatTable } from "../report/index.ts";
 import type { Outcome } from "./command.ts";
 import type { ExitCode } from "./exit.ts";
 import { metricTable, metricTitle } from "./results.ts";
-import type { FinishedRun } from "./train-one.ts";
+import type { FinishedRun } from "./train-finish.ts";
 
 export function describeRuns(
   finished: readonly FinishedRun[],

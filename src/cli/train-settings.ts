@@ -1,9 +1,8 @@
 /** The settings of `loupe train`, what of them a run records, and which of them a resumed run may not change. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import type { RunRecord } from "../detector/index.ts";
+import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import type { ProtocolName } from "../metrics/index.ts";
 import { flag, type Settings, whole } from "./flags.ts";
 import { type Method, methods } from "./methods.ts";
 import {
@@ -70,27 +69,43 @@ export const allTrainSettings: Settings = z.strictObject(
 export type TrainTold = Told<typeof commonSettings>;
 export type TrainSettings = z.infer<typeof commonSettings>;
 
+const recordedData = z.looseObject({
+  root: z.string(),
+  class: z.string(),
+  layout: z.string().nullable(),
+  testFraction: z.number().nullable(),
+  train: z.int(),
+  test: z.int(),
+  /** Of names and sizes of the training images. */
+  fingerprint: z.string(),
+});
+
+/** What was asked for besides; a later call may say otherwise. */
+const recordedOptions = z.looseObject({
+  threshold: z.string().nullable(),
+  protocol: z.enum(["exact", "cdo2025", "cdo2023"]),
+  maskThreshold: z.number().nullable(),
+  evaluateEvery: z.int().min(1).nullable(),
+  maps: z.boolean(),
+  images: z.boolean(),
+});
+
 /** run.json as `loupe train` writes it. */
 export interface TrainRecord extends RunRecord {
-  readonly data: {
-    readonly root: string;
-    readonly class: string;
-    readonly layout: string | null;
-    readonly testFraction: number | null;
-    readonly train: number;
-    readonly test: number;
-    /** Of names and sizes of the training images. */
-    readonly fingerprint: string;
-  };
-  /** What was asked for besides; a later call may say otherwise. */
-  readonly options: {
-    readonly threshold: string | null;
-    readonly protocol: ProtocolName;
-    readonly maskThreshold: number | null;
-    readonly evaluateEvery: number | null;
-    readonly maps: boolean;
-    readonly images: boolean;
-  };
+  readonly data: Readonly<z.infer<typeof recordedData>>;
+  readonly options: Readonly<z.infer<typeof recordedOptions>>;
+}
+
+/** The record of a run that `loupe train` made. Throws `io` when it was changed into something else. */
+export async function trainRecord(run: RunFolder): Promise<TrainRecord> {
+  const record = (await run.record()) as RunRecord & { readonly options?: unknown };
+  const data = recordedData.safeParse(record.data);
+  const options = recordedOptions.safeParse(record.options);
+  if (data.success && options.success) return { ...record, data: data.data, options: options.data };
+  const [issue] = [...(data.error?.issues ?? []), ...(options.error?.issues ?? [])];
+  const where = `${data.success ? "options" : "data"}.${issue?.path.join(".")}`;
+  const next = "it was changed, or another program made this run; train again";
+  throw new LoupeError("io", `${run.file("run.json")}: ${where}: ${issue?.message}; ${next}`);
 }
 
 export function optionsOf(settings: TrainSettings): TrainRecord["options"] {

@@ -11,13 +11,16 @@ import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { type DeviceSettings, loadTeacher, openGpu } from "./session.ts";
+import { beginRun } from "./train-begin.ts";
+import type { FinishedRun } from "./train-finish.ts";
 import { isRun, type Place, placesOf } from "./train-folder.ts";
-import { beginRun, type FinishedRun, resumeRun } from "./train-one.ts";
 import { describeRuns } from "./train-report.ts";
+import { resumeRun } from "./train-resume.ts";
 import {
   allTrainSettings,
   type TrainRecord,
   type TrainTold,
+  trainRecord,
   trainSettings,
 } from "./train-settings.ts";
 
@@ -37,7 +40,7 @@ Ctrl-C finishes the step and saves; --resume goes on to the same bits as without
   async run(call) {
     const { terminal } = call;
     using interrupt = listenForInterrupt(terminal, "finishing the step, then saving");
-    const stopped = "stopped before training began; nothing was written";
+    const stopped = "stopped before the next class was begun";
     return await trainAll(call, { terminal, interrupt, stopped }); // or Ctrl-C would be given back at once
   },
 };
@@ -61,7 +64,7 @@ async function trainAll(call: Invocation, work: Work): Promise<Outcome> {
 }
 
 async function recordOf(path: string): Promise<TrainRecord> {
-  return (await (await RunFolder.open(path)).record()) as TrainRecord;
+  return trainRecord(await RunFolder.open(path));
 }
 
 async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Place[]> {

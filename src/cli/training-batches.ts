@@ -56,9 +56,10 @@ export function versionOf({ config, images }: Detector): "2025" | "2023" {
 export function testBatches(
   samples: readonly Sample[],
   detector: Detector,
-  reading: Pick<LoadOptions, "report" | "maskThreshold"> = {},
+  reading: Pick<LoadOptions, "report" | "maskThreshold"> & { readonly batchSize?: number } = {},
 ): AsyncIterable<Batch> {
   const { size } = detector.images;
-  const transform = testTransform({ size, version: versionOf(detector), ...reading });
-  return batches(samples, { batchSize: detector.batchSize, side: size, transform });
+  const { batchSize = detector.batchSize, ...rest } = reading;
+  const transform = testTransform({ size, version: versionOf(detector), ...rest });
+  return batches(samples, { batchSize, side: size, transform });
 }

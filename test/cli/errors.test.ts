@@ -6,6 +6,8 @@ import { folder, loupe, prepareLoupe, smallData, start } from "./loupe.ts";
 
 prepareLoupe();
 
+const file = (...path: string[]) => join(folder, ...path);
+
 async function fails(code: number, message: RegExp | string, ...args: readonly string[]) {
   const run = await loupe(...args);
   expect(run.stderr).toMatch(message);
@@ -148,6 +150,28 @@ describe("folders and files", () => {
     await fails(5, /no-run: no run here \(run\.json is missing\)/, "predict", "no-run", "x.png");
     await fails(5, /no-run: no run here/, "test", "no-run");
     await fails(5, /no-run: no run here/, "train", "--resume", "no-run");
+  });
+});
+
+describe("a run folder that was edited", () => {
+  test("is refused with the field that is wrong", async () => {
+    const record = {
+      method: "cdo",
+      config: {},
+      seed: 1,
+      weights: {},
+      environment: {},
+      options: {},
+    };
+    const write = (value: unknown) => writeFileSync(file("edited/run.json"), JSON.stringify(value));
+    mkdirSync(file("edited"));
+    write({ ...record, data: { root: "x", class: 3 } });
+    await fails(5, /run\.json: data\.class: .*; it was changed/, "test", "edited");
+    await fails(5, /run\.json: data\.class: /, "train", "--resume", "edited");
+    write({ ...record, data: {}, seed: "one" });
+    await fails(5, /run\.json: seed/, "predict", "edited", "x.png");
+    writeFileSync(file("edited/run.json"), "{");
+    await fails(5, /run\.json: is not a JSON object/, "predict", "edited", "x.png");
   });
 });
 

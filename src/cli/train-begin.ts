@@ -1,0 +1,113 @@
+/** A new run of `loupe train`: from images and weights to a finished run folder. */
+import { rm, rmdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Device } from "../core/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { RunFolder } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import { fingerprint, openClass, requireTraining } from "./class-data.ts";
+import { describeEnvironment } from "./environment.ts";
+import type { Work } from "./predicting.ts";
+import { randomTeacher } from "./random-teacher.ts";
+import { RunLog } from "./run-log.ts";
+import { collectSaid } from "./said.ts";
+import { createDetector, type Teacher } from "./session.ts";
+import { planThreshold } from "./threshold-plan.ts";
+import {
+  announce,
+  disposable,
+  evaluationOf,
+  type FinishedRun,
+  finishRun,
+  type StartOfRun,
+} from "./train-finish.ts";
+import { isRun } from "./train-folder.ts";
+import { optionsOf, type TrainRecord, type TrainTold } from "./train-settings.ts";
+
+/** A new run. Everything that can be wrong with images and weights comes out before the folder is made. */
+export async function beginRun(
+  { place, told, method, device, teacher }: StartOfRun & { readonly teacher: Teacher },
+  work: Work,
+): Promise<FinishedRun> {
+  const { settings } = told;
+  const { terminal, interrupt } = work;
+  using said = collectSaid(terminal);
+  refuseExisting(place.path, settings.overwrite ?? false);
+  const seed = settings.seed ?? 1;
+  const root = resolve(settings.data as string);
+  const dataset = await openClass(root, place.className, settings, seed, terminal);
+  requireTraining(dataset, place.className);
+  planThreshold(settings.threshold, dataset);
+  const config = method.config(settings);
+  const known = await completeTeacher(teacher, config, { device, dataset, seed });
+  using detector = disposable(createDetector(method, device, config, known, seed));
+  detector.checkTraining(dataset.train.length);
+  interrupt.check(work.stopped);
+  const options = optionsOf(settings);
+  const record: TrainRecord = {
+    method: method.name,
+    config: detector.config,
+    seed,
+    data: await describeData(dataset, place.className, settings),
+    weights: known.record,
+    environment: { ...describeEnvironment(device), started: new Date().toISOString() },
+    options,
+  };
+  const run = await RunFolder.create(place.path, record, settings.overwrite ?? false);
+  const log = said.into(new RunLog(run));
+  try {
+    log.write("start", { train: dataset.train.length, test: dataset.test.length });
+    announce(terminal, dataset, place);
+    await run.saveFrozen(await detector.frozenState());
+    const job = { detector, dataset, run, log, seed, options: evaluationOf(options) };
+    return await finishRun({ ...job, checkpoint: undefined }, place, work);
+  } catch (error) {
+    // without a single step there is nothing to go on with: no half of a run stays behind
+    if (!log.has("step") && !log.has("checkpoint")) await discard(run);
+    throw error;
+  }
+}
+
+/** Before any work is done; `RunFolder.create` looks once more. */
+function refuseExisting(path: string, overwrite: boolean): void {
+  if (overwrite || !isRun(path)) return;
+  const next = "--resume goes on with it, --overwrite starts anew; or give another --output";
+  throw new LoupeError("io", `${path}: there is a run already; ${next}`);
+}
+
+/** A random network gets its statistics from the images. */
+async function completeTeacher(
+  teacher: Teacher,
+  config: Readonly<Record<string, unknown>>,
+  { device, dataset, seed }: { device: Device; dataset: Dataset; seed: number },
+): Promise<Teacher> {
+  if (teacher.state) return teacher;
+  const { backbone, imageSize, batchSize } = config as {
+    backbone: string;
+    imageSize: number;
+    batchSize: number;
+  };
+  const options = { backbone, size: imageSize, batchSize, seed };
+  const state = await randomTeacher(device, dataset.train, options);
+  return { state, record: { ...teacher.record, seed, statistics: "training images" } };
+}
+
+/** Removes what a run writes before its first step, and the folder if nothing else is in it. */
+async function discard(run: RunFolder): Promise<void> {
+  for (const name of ["frozen.safetensors", "log.jsonl", "run.json"]) {
+    await rm(run.file(name), { force: true });
+  }
+  await rmdir(run.path).catch(() => {}); // other files were there before
+}
+
+async function describeData(dataset: Dataset, name: string, settings: TrainTold["settings"]) {
+  return {
+    root: dataset.root,
+    class: name,
+    layout: settings.layout ?? null,
+    testFraction: settings.testFraction ?? null,
+    train: dataset.train.length,
+    test: dataset.test.length,
+    fingerprint: await fingerprint(dataset.root, dataset.train),
+  };
+}

@@ -1,0 +1,74 @@
+/** What new and resumed runs share: how they start, how they are told, how they end. */
+import type { Device } from "../core/index.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Detector } from "../detector/index.ts";
+import { countLabels } from "./class-data.ts";
+import { Interrupted } from "./interrupt.ts";
+import type { Method } from "./methods.ts";
+import type { Work } from "./predicting.ts";
+import type { Terminal } from "./terminal.ts";
+import type { Place } from "./train-folder.ts";
+import { type TrainingJob, type TrainingResult, trainRun } from "./train-run.ts";
+import type { TrainRecord, TrainTold } from "./train-settings.ts";
+
+export interface StartOfRun {
+  readonly place: Place;
+  readonly told: TrainTold;
+  readonly method: Method;
+  readonly device: Device;
+}
+
+export interface FinishedRun {
+  readonly className: string;
+  readonly path: string;
+  readonly dataset: Dataset;
+  readonly result: TrainingResult;
+  readonly epochs: number;
+}
+
+/** Trains, evaluates and logs how it ended. */
+export async function finishRun(job: TrainingJob, place: Place, work: Work): Promise<FinishedRun> {
+  const { log } = job;
+  try {
+    const result = await trainRun(job, work);
+    log.write("end");
+    const { dataset, detector } = job;
+    const { className, path } = place;
+    return { className, path, dataset, result, epochs: detector.epochs };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    log.write(error instanceof Interrupted ? "interrupted" : "error", { message });
+    throw error;
+  } finally {
+    await log.flush();
+  }
+}
+
+/** Options as a run records them, for the evaluation. */
+export function evaluationOf({
+  threshold,
+  evaluateEvery,
+  maskThreshold,
+  ...rest
+}: TrainRecord["options"]) {
+  return {
+    ...rest,
+    threshold: threshold ?? undefined,
+    evaluateEvery: evaluateEvery ?? undefined,
+    maskThreshold: maskThreshold ?? undefined,
+  };
+}
+
+export function announce(
+  terminal: Terminal,
+  { train, test }: Dataset,
+  { className, path }: Place,
+): void {
+  terminal.info(
+    `${className}: ${train.length} images to train on, ${countLabels(test)} to test; run folder ${path}`,
+  );
+}
+
+export function disposable(detector: Detector): Detector & Disposable {
+  return Object.assign(detector, { [Symbol.dispose]: () => detector.dispose() });
+}

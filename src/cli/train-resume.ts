@@ -1,0 +1,99 @@
+/** A stopped run of `loupe train` goes on under its own settings, on the images it began with. */
+import { resolve } from "node:path";
+import type { Dataset } from "../data/index.ts";
+import { RunFolder } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
+import { fingerprint, openClass, requireTraining } from "./class-data.ts";
+import { describeEnvironment } from "./environment.ts";
+import type { Work } from "./predicting.ts";
+import { RunLog } from "./run-log.ts";
+import { collectSaid } from "./said.ts";
+import type { Terminal } from "./terminal.ts";
+import { planThreshold } from "./threshold-plan.ts";
+import {
+  announce,
+  disposable,
+  evaluationOf,
+  type FinishedRun,
+  finishRun,
+  type StartOfRun,
+} from "./train-finish.ts";
+import {
+  refuseConflicts,
+  resumedOptions,
+  type TrainRecord,
+  type TrainTold,
+  trainRecord,
+} from "./train-settings.ts";
+
+/** Events that a resumed run logs once more from its checkpoint on. */
+const repeated: ReadonlySet<unknown> = new Set([
+  "step",
+  "epoch",
+  "evaluation",
+  "checkpoint",
+  "info",
+]);
+
+/** Goes on with a run under its own settings. */
+export async function resumeRun(
+  { place, told, method, device }: StartOfRun,
+  work: Work,
+): Promise<FinishedRun> {
+  const { terminal } = work;
+  using said = collectSaid(terminal);
+  const run = await RunFolder.open(place.path);
+  const record = await trainRecord(run);
+  if (record.method !== method.name) {
+    throw new LoupeError(
+      "config",
+      `${place.path}: is a run of ${record.method}, not of ${method.name}`,
+    );
+  }
+  refuseConflicts(place.path, record, method, told);
+  const options = resumedOptions(record, told);
+  const dataset = await reopenData(record, told, options, terminal);
+  const checkpoint = await run.loadCheckpoint();
+  planThreshold(options.threshold ?? undefined, dataset);
+  const { config, seed } = record;
+  const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model };
+  using detector = disposable(method.create({ device, config, seed, ...saved }));
+  if (checkpoint) detector.loadTrainingState(checkpoint.training);
+  const { epoch, step } = checkpoint?.progress ?? { epoch: 0, step: 0 };
+  await run.goOn(checkpoint, (event) => repeated.has(event.event));
+  const log = said.into(new RunLog(run));
+  log.write("resume", { epoch, step, environment: describeEnvironment(device) });
+  announce(terminal, dataset, place);
+  const where = step > 0 ? `, step ${step + 1}` : "";
+  terminal.info(
+    epoch < detector.epochs
+      ? `going on in epoch ${epoch + 1}${where} of ${detector.epochs}`
+      : `all ${detector.epochs} epochs are trained; evaluating again`,
+  );
+  const job = { detector, dataset, run, log, seed, options: evaluationOf(options), checkpoint };
+  return await finishRun(job, place, work);
+}
+
+/** The run's images, where they are now; they must be those that it began with. */
+async function reopenData(
+  record: TrainRecord,
+  { settings }: TrainTold,
+  { maskThreshold }: TrainRecord["options"],
+  terminal: Terminal,
+): Promise<Dataset> {
+  const { class: name, layout, testFraction, fingerprint: before } = record.data;
+  const root = settings.data === undefined ? record.data.root : resolve(settings.data);
+  const data = {
+    layout: layout ?? undefined,
+    testFraction: testFraction ?? undefined,
+    maskThreshold: maskThreshold ?? undefined,
+  };
+  const dataset = await openClass(root, name, data, record.seed, terminal);
+  requireTraining(dataset, name);
+  if ((await fingerprint(dataset.root, dataset.train)) === before) return dataset;
+  const now = `${dataset.train.length} now, ${record.data.train} then`;
+  throw new LoupeError(
+    "data",
+    `${dataset.root}: the training images of class ${name} are not those the run was started with (${now}); restore them or start another run`,
+  );
+}
