@@ -134,7 +134,7 @@ export class Cdo implements Detector {
       oom,
       normaliseFirst: version === "2025",
     });
-    backward(loss);
+    backward(loss, undefined, { freeGraph: true });
     if (this.#config.clipNorm > 0) clipGradNorm(apprentice.parameters(), this.#config.clipNorm);
     this.#optimiser.step();
     this.#optimiser.zeroGrad();

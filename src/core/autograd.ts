@@ -69,17 +69,30 @@ export function customGrad(
   return track(op, own, inputs, backward);
 }
 
+export interface BackwardOptions {
+  /**
+   * Frees what was computed between the leaves and the output, each result as soon as its gradient is done, instead of leaving it to
+   * the scope. For a graph of which only the output is looked at afterwards.
+   */
+  readonly freeGraph?: boolean;
+}
+
 /**
  * Adds d(output)/d(leaf) to `leaf.grad` for every leaf that requires a gradient.
  * @param output one element, unless `gradient` (of the same shape) is given
  */
-export function backward(output: Tensor, gradient?: Tensor): void {
-  propagate(output, gradient, (tensor, dy) => {
-    if (!tensor.requiresGrad || tensor.node) return;
-    if (tensor.disposed) throw new LoupeError("memory", `backward: the leaf ${tensor} was freed`);
-    const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
-    tensor.grad?.dispose();
-    tensor.grad = sum.keep();
+export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+  propagate(output, gradient, {
+    visit(tensor, dy) {
+      if (!tensor.requiresGrad || tensor.node) return;
+      if (tensor.disposed) throw new LoupeError("memory", `backward: the leaf ${tensor} was freed`);
+      const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
+      tensor.grad?.dispose();
+      tensor.grad = sum.keep();
+    },
+    leave(tensor) {
+      if (options.freeGraph && tensor.node && tensor !== output) tensor.dispose();
+    },
   });
 }
 
@@ -98,22 +111,27 @@ export function grad(
   gradient?: Tensor,
 ): (Tensor | undefined)[] {
   const found = new Map<Tensor, Tensor>();
-  return propagate(
-    output,
-    gradient,
-    (tensor, dy) => {
+  return propagate(output, gradient, {
+    visit(tensor, dy) {
       if (inputs.includes(tensor)) found.set(tensor, alone(dy));
     },
-    () => inputs.map((tensor) => found.get(tensor)),
-  );
+    result: () => inputs.map((tensor) => found.get(tensor)),
+  });
 }
 
-/** Shows `visit` every tensor of the graph with its complete gradient. Frees everything but what is kept or in the result. */
+interface Walk<T> {
+  /** Sees every tensor of the graph with its complete gradient, newest first. */
+  visit(tensor: Tensor, dy: Tensor): void;
+  /** Called when no node that is left can read the tensor: nodes read their output and what is older. */
+  leave?(tensor: Tensor): void;
+  result?(): T;
+}
+
+/** Walks through the graph. Frees everything it makes but what is kept or in the result. */
 function propagate<T>(
   output: Tensor,
   gradient: Tensor | undefined,
-  visit: (tensor: Tensor, dy: Tensor) => void,
-  result?: () => T,
+  { visit, leave, result }: Walk<T>,
 ): T {
   checkRoot(output, gradient);
   const run = () => {
@@ -126,6 +144,7 @@ function propagate<T>(
       visit(tensor, dy);
       if (tensor.node) step(tensor.node, dy, pending);
       dy.dispose();
+      leave?.(tensor);
     }
     return result?.() as T;
   };

@@ -1,6 +1,14 @@
 /** The engine's API: a device, tensors, ops with their gradients. */
 export { LoupeError } from "../error.ts";
-export { backward, customGrad, grad, isGradEnabled, noGrad, track } from "./autograd.ts";
+export {
+  type BackwardOptions,
+  backward,
+  customGrad,
+  grad,
+  isGradEnabled,
+  noGrad,
+  track,
+} from "./autograd.ts";
 export { Device } from "./device.ts";
 export { fromF16, toF16 } from "./f16.ts";
 export {

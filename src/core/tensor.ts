@@ -142,6 +142,17 @@ export class Tensor {
     this.grad = null;
   }
 
+  /**
+   * Frees the memory but stays in the graph: for what lies between two ops whose gradients don't read it, such as a BatchNorm's
+   * output before a ReLU. A gradient that does read it fails.
+   */
+  forgetValues(): void {
+    const { node } = this;
+    this.node = undefined;
+    this.dispose();
+    this.node = node;
+  }
+
   [Symbol.dispose](): void {
     this.dispose();
   }

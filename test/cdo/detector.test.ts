@@ -341,6 +341,31 @@ test("a step with images of another kind is refused and leaves nothing behind", 
   cdo.dispose();
 });
 
+test("a step needs little more memory than what its gradients read", async () => {
+  const size = 64;
+  const [n, bytes] = [8, 4];
+  const own = await openDevice({ onWarning: () => {} });
+  const cdo = createCdo({
+    device: own,
+    config: { ...small, imageSize: size, batchSize: n },
+    ...drawn,
+    seed: 1,
+  });
+  for (let iteration = 0; iteration < 3; iteration++) {
+    await own.read(() => {
+      const x = own.tensor(new Rng(iteration).normalHost(n * size * size * 3), [n, size, size, 3]);
+      return [cdo.trainStep(x, own.zeros([n, size, size, 1]), { ...start, iteration })];
+    });
+  }
+  // two networks, the gradients and two moments of one, and maps of 64 channels at stride 2
+  const weights = 2.8e6 * 5 * bytes;
+  const stem = n * (size / 2) ** 2 * 64 * bytes;
+  expect(own.memory.stats().peakBytes).toBeLessThan(weights + 26 * stem);
+  cdo.dispose();
+  expect(own.memory.stats().liveBuffers).toBe(0);
+  own.close();
+});
+
 test("the config is plain JSON that makes the same detector", () => {
   const cdo = make({ gamma: 1.5, version: "2023" });
   const config = JSON.parse(JSON.stringify(cdo.config)) as CdoConfig;

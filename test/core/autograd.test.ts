@@ -295,3 +295,73 @@ test("ten thousand ops in a row are no problem for backward", async () => {
   expect([...(await x.grad!.data())]).toEqual([1]);
   x.dispose();
 });
+
+test("a graph that is used once can be freed on the way: same gradients, less memory, the output stays", async () => {
+  const n = 2 ** 18;
+  const layers = 8;
+  async function run(freeGraph: boolean) {
+    device.memory.trim();
+    const x = device.tensor(new Float32Array(n).fill(0.5), [n]).setRequiresGrad(true);
+    let left = 0;
+    const [y] = await device.read(() => {
+      let h = x;
+      for (let i = 0; i < layers; i++) h = mul(relu(h), 1.5);
+      const y = sum(h);
+      backward(y, undefined, { freeGraph });
+      left = device.memory.stats().liveBytes;
+      return [y];
+    });
+    const gradient = await x.grad!.data();
+    x.dispose();
+    return { y: y![0], gradient, left };
+  }
+  const [kept, freed] = [await run(false), await run(true)];
+  expect(freed.y).toBe(kept.y);
+  expect(freed.gradient).toEqual(kept.gradient);
+  expect(freed.left).toBeLessThan(2.1 * n * 4); // x, its gradient, and one number
+  expect(kept.left).toBeGreaterThan(layers * n * 4);
+});
+
+test("a graph that was freed on the way can't be used again", () => {
+  device.scope(() => {
+    const x = leaf([1, 2]);
+    const y = sum(exp(x));
+    backward(y, undefined, { freeGraph: true });
+    expect(() => backward(y)).toThrow("tensor [2] was freed");
+    x.dispose();
+  });
+});
+
+test("freeing on the way spares leaves, the output, and what only shares the graph's memory", async () => {
+  const [x, view, y] = await device.read(() => {
+    const x = leaf([1, 2]);
+    const middle = mul(x, 3);
+    const view = middle.view();
+    const y = sum(mul(middle, middle));
+    backward(y, undefined, { freeGraph: true });
+    expect(middle.disposed).toBe(true);
+    return [x.grad!.view(), view, y];
+  });
+  expect([[...x!], [...view!], [...y!]]).toEqual([[18, 36], [3, 6], [45]]);
+});
+
+test("values that no gradient reads can be forgotten, others are missed by name", async () => {
+  const [dx] = await device.read(() => {
+    const x = leaf([1, -2, 3]);
+    const shifted = add(x, 1);
+    const y = relu(shifted); // its gradient reads y
+    shifted.forgetValues();
+    expect(shifted.disposed).toBe(true);
+    expect(() => mul(shifted, 2)).toThrow("tensor [3] was freed");
+    backward(sum(mul(y, y)));
+    return [x.grad!.view()];
+  });
+  expect([...dx!]).toEqual([4, 0, 8]);
+  device.scope(() => {
+    const x = leaf([1, 2]);
+    const twice = mul(x, 2);
+    const y = sum(mul(twice, twice)); // its gradient reads twice
+    twice.forgetValues();
+    expect(() => backward(y)).toThrow("tensor [2] was freed");
+  });
+});

@@ -54,14 +54,16 @@ export class HRModule extends Module {
     return this.fuseLayers.items[i]?.items[j] as Sequential;
   }
 
-  /** Σ_j from j = 0 on, then ReLU. */
+  /** Σ_j from j = 0 on, then ReLU. No gradient reads a sum or a term, so their memory is given back, but for the branch's own. */
   #fuse(ys: readonly Tensor[], i: number): Tensor {
     const [first] = ys as [Tensor];
     return frugal(first, () => {
       let sum = this.#term(ys, i, 0);
       for (let j = 1; j < ys.length; j++) {
-        const join = j === ys.length - 1 ? addRelu : add;
-        sum = join(sum, this.#term(ys, i, j));
+        const term = this.#term(ys, i, j);
+        const next = (j === ys.length - 1 ? addRelu : add)(sum, term);
+        for (const part of [sum, term]) if (part !== ys[i]) part.forgetValues();
+        sum = next;
       }
       return sum;
     });
@@ -73,13 +75,12 @@ export class HRModule extends Module {
     if (j < i) return this.#path(i, j).forward(other);
     const [, h, w] = own.shape as [number, number, number, number];
     // reference: CDO interpolates bilinearly with aligned corners; the published weights were trained with nearest.
-    return frugal(other, () =>
-      interpolate(this.#path(i, j).forward(other), {
-        size: [h, w],
-        mode: "bilinear",
-        alignCorners: true,
-      }),
-    );
+    return frugal(other, () => {
+      const low = this.#path(i, j).forward(other);
+      const high = interpolate(low, { size: [h, w], mode: "bilinear", alignCorners: true });
+      low.forgetValues();
+      return high;
+    });
   }
 
   /** Lets the BatchNorms of an output that nobody reads see the batch. */

@@ -2,7 +2,7 @@
  * HRNet-W18, -W32, -W48 as CDO runs them: the finest three outputs of stage 4. The coarsest output and the segmentation head
  * `last_layer` have weights, as in the reference, but give nothing.
  */
-import { relu, type Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
 import {
   BatchNorm2d,
   type Build,
@@ -14,6 +14,7 @@ import {
   ModuleList,
   ReLU,
   Sequential,
+  takeRelu,
 } from "../nn/index.ts";
 import { Backbone, type LevelChannels } from "./backbone.ts";
 import { HRModule, type Widths } from "./hrnet-module.ts";
@@ -72,9 +73,13 @@ export class HRNet extends Backbone {
   }
 
   #stem(x: Tensor): Tensor {
-    const layers = [this.conv1, this.bn1, this.conv2, this.bn2, this.layer1];
-    const [conv1, bn1, conv2, bn2, layer1] = layers.map((l) => (y: Tensor) => l.forward(y));
-    return chain(x, [conv1, bn1, relu, conv2, bn2, relu, layer1] as ((y: Tensor) => Tensor)[]);
+    return chain(x, [
+      (y) => this.conv1.forward(y),
+      (y) => takeRelu(this.bn1.forward(y)),
+      (y) => this.conv2.forward(y),
+      (y) => takeRelu(this.bn2.forward(y)),
+      (y) => this.layer1.forward(y),
+    ]);
   }
 
   #split(x: Tensor): Tensor[] {

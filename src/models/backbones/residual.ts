@@ -47,7 +47,7 @@ export class BasicBlock extends Layer {
   forward(x: Tensor): Tensor {
     return frugal(x, () => {
       const y = applyNormRelu(x, this.conv1, this.bn1);
-      return addRelu(applyNorm(y, this.conv2, this.bn2), this.downsample?.forward(x) ?? x);
+      return join(applyNorm(y, this.conv2, this.bn2), x, this.downsample);
     });
   }
 }
@@ -87,7 +87,7 @@ export class Bottleneck extends Layer {
   forward(x: Tensor): Tensor {
     return frugal(x, () => {
       const y = this.#inner(x);
-      return addRelu(applyNorm(y, this.conv3, this.bn3), this.downsample?.forward(x) ?? x);
+      return join(applyNorm(y, this.conv3, this.bn3), x, this.downsample);
     });
   }
 
@@ -96,6 +96,15 @@ export class Bottleneck extends Layer {
       applyNormRelu(applyNormRelu(x, this.conv1, this.bn1), this.conv2, this.bn2),
     );
   }
+}
+
+/** relu(f + shortcut(x)); f and a projected shortcut are read by nothing else, so their memory is given back. */
+function join(f: Tensor, x: Tensor, downsample: Layer | undefined): Tensor {
+  const shortcut = downsample?.forward(x);
+  const y = addRelu(f, shortcut ?? x);
+  f.forgetValues();
+  shortcut?.forgetValues();
+  return y;
 }
 
 /** `count` blocks; the first takes the stride and projects where it must. */

@@ -2,7 +2,7 @@
  * ResNet-18, -34, -50 and Wide-ResNet-50-2 up to layer3, which are the three levels: strides 4, 8, 16. layer4 and the classifier
  * are left out, as timm leaves them out of a network of features. Zagoruyko and Komodakis (BMVC 2016) for the wide one.
  */
-import { relu, type Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
 import {
   BatchNorm2d,
   type Build,
@@ -12,6 +12,7 @@ import {
   kaimingNormal,
   MaxPool2d,
   type Sequential,
+  takeRelu,
 } from "../nn/index.ts";
 import { Backbone, type LevelChannels } from "./backbone.ts";
 import { BasicBlock, Bottleneck, blocks } from "./residual.ts";
@@ -75,8 +76,7 @@ export class ResNet extends Backbone {
     return frugal(x, () => {
       const one = chain(x, [
         (y) => this.conv1.forward(y),
-        (y) => this.bn1.forward(y),
-        relu,
+        (y) => takeRelu(this.bn1.forward(y)),
         (y) => this.#pool.forward(y),
         (y) => this.layer1.forward(y),
       ]);

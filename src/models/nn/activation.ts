@@ -36,6 +36,13 @@ export class MaxPool2d extends Layer {
   }
 }
 
+/** relu(x), which takes x's memory: its gradient reads the result alone. For an x that nothing else reads. */
+export function takeRelu(x: Tensor): Tensor {
+  const y = relu(x);
+  x.forgetValues();
+  return y;
+}
+
 /** relu(a + b) in one launch: the end of every residual block. Both arguments get the same gradient. */
 export function addRelu(a: Tensor, b: Tensor): Tensor {
   const y = map("addRelu", { f: "select(a + b, T(0), a + b <= T(0))" }, { a, b });

@@ -1,5 +1,6 @@
 /** Convolution, BatchNorm, ReLU: what every backbone here is made of. */
-import { relu, type Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
+import { takeRelu } from "./activation.ts";
 import { BatchNorm2d } from "./batch-norm.ts";
 import { Conv2d, type Conv2dSettings } from "./conv2d.ts";
 import type { Build } from "./init.ts";
@@ -24,5 +25,5 @@ export function applyNorm(x: Tensor, conv: Layer, bn: Layer): Tensor {
 
 /** relu(bn(conv(x))), keeping only the result where no gradient is wanted. */
 export function applyNormRelu(x: Tensor, conv: Layer, bn: Layer): Tensor {
-  return frugal(x, () => relu(applyNorm(x, conv, bn)));
+  return frugal(x, () => takeRelu(applyNorm(x, conv, bn)));
 }

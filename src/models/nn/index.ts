@@ -1,5 +1,12 @@
 /** Layers. */
-export { addRelu, Identity, MaxPool2d, type MaxPoolSettings, ReLU } from "./activation.ts";
+export {
+  addRelu,
+  Identity,
+  MaxPool2d,
+  type MaxPoolSettings,
+  ReLU,
+  takeRelu,
+} from "./activation.ts";
 export { BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
 export { applyNorm, applyNormRelu, convNorm } from "./conv-norm.ts";
 export { Conv2d, type Conv2dSettings } from "./conv2d.ts";

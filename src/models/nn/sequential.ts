@@ -1,5 +1,7 @@
 /** Layers one after the other, named "0", "1" and so on, and the plain list that only names them. */
 import { isGradEnabled, type Tensor } from "../../core/index.ts";
+import { ReLU, takeRelu } from "./activation.ts";
+import { BatchNorm2d } from "./batch-norm.ts";
 import { Layer, Module } from "./module.ts";
 
 /** @example const stem = new Sequential([new Conv2d(build, 3, 64, { kernelSize: 3 }), new ReLU()]); */
@@ -13,10 +15,11 @@ export class Sequential extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return chain(
-      x,
-      this.layers.map((layer) => (y) => layer.forward(y)),
-    );
+    const steps = this.layers.map((layer, i) => {
+      const taking = layer instanceof ReLU && this.layers[i - 1] instanceof BatchNorm2d;
+      return taking ? takeRelu : (y: Tensor) => layer.forward(y);
+    });
+    return chain(x, steps);
   }
 }
 
