@@ -81,7 +81,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     if (dtype === undefined) fail(`tensor ${JSON.stringify(name)} has unknown dtype ${dtypeName}`);
     if (end > data.length || begin > end) {
       fail(
-        `tensor ${JSON.stringify(name)} lies at bytes ${begin} to ${end} of ${data.length} bytes of data`,
+        `tensor ${JSON.stringify(name)} lies at bytes ${begin} to ${end} of ${data.length} bytes of data; the file is cut short or damaged, copy or fetch it again`,
       );
     }
     if (begin !== at) {
