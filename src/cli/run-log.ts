@@ -15,11 +15,10 @@ export class RunLog {
   write(event: string, values: Readonly<Record<string, unknown>> = {}): void {
     this.#events.add(event);
     const line = { time: new Date().toISOString(), event, ...values };
-    this.#last = this.#last
-      .then(() => this.#run.log(line))
-      .catch((error) => {
-        this.#failure ??= error;
-      });
+    // handed on at once: a checkpoint that is saved next waits for it and counts it in
+    this.#last = this.#run.log(line).catch((error) => {
+      this.#failure ??= error;
+    });
   }
 
   /** Whether such an event was written by this process. */
