@@ -10,6 +10,7 @@ import type { Finding } from "./finding.ts";
 import { partsOf } from "./layouts/names.ts";
 import { readNpy } from "./npy.ts";
 import { decodePng } from "./png.ts";
+import { resize } from "./resize.ts";
 import { decodeTiffMap } from "./tiff-map.ts";
 
 /**
@@ -152,7 +153,8 @@ function stackShape(shape: readonly number[], path: string): [number, number, nu
 /**
  * Reads maps and masks and brings them into one order: by name when both come from folders, else by position. A map
  * without a mask in a folder of masks counts as normal and is a finding; a mask without a map is an error, because its
- * defects would be left out of the result. Throws as `loadMapStack`, and when counts or sizes don't agree.
+ * defects would be left out of the result. Masks of another size are resized as for evaluation: bilinear, defective above
+ * one half. Throws as `loadMapStack`, and when counts or proportions don't agree.
  */
 export async function loadMapPair(
   mapsPath: string,
@@ -166,17 +168,24 @@ export async function loadMapPair(
   };
   const [count, height, width] = maps.shape;
   const [maskCount, maskHeight, maskWidth] = masks.shape;
-  if (height !== maskHeight || width !== maskWidth) {
-    refuse(`maps are ${width}x${height}, masks ${maskWidth}x${maskHeight}; resize one of them`);
+  const sizes = `maps are ${width}x${height}, masks ${maskWidth}x${maskHeight}`;
+  if (height * maskWidth !== width * maskHeight) {
+    refuse(`${sizes}: another shape, so they don't show the same; crop or resize one of them`);
   }
   const findings: Finding[] = [];
+  if (height !== maskHeight) {
+    const message = `${sizes}; masks are resized to the maps (bilinear, defective above one half)`;
+    findings.push({ level: "info", file: masksPath, message });
+  }
   const pixels = height * width;
   const binary = new Uint8Array(count * pixels);
+  const maskPixels = maskHeight * maskWidth;
   const take = (map: number, mask: number) => {
-    const from = masks.data.subarray(mask * pixels, (mask + 1) * pixels);
-    for (let i = 0; i < pixels; i++) {
-      binary[map * pixels + i] = from[i]! > (options.maskThreshold ?? 0) ? 1 : 0;
-    }
+    const from = masks.data.subarray(mask * maskPixels, (mask + 1) * maskPixels);
+    const own = Uint8Array.from(from, (v) => (v > (options.maskThreshold ?? 0) ? 255 : 0));
+    const whole = { width: maskWidth, height: maskHeight, channels: 1 as const, data: own };
+    const fitted = resize(whole, { width, height }, "bilinear").data;
+    for (let i = 0; i < pixels; i++) binary[map * pixels + i] = fitted[i]! > 127 ? 1 : 0;
   };
   if (maps.names && masks.names) {
     const places = new Map(masks.names.map((name, i) => [name, i]));

@@ -116,7 +116,7 @@ test("a mask without a map, other counts and other sizes are refused", async () 
   );
   const wide = await makeTree([["a.png", maskOf(1, 0, 0)]]);
   await expect(loadMapPair(maps, wide)).rejects.toThrow(
-    "maps are 2x1, masks 3x1; resize one of them",
+    "maps are 2x1, masks 3x1: another shape, so they don't show the same; crop or resize one of them",
   );
   const stack = await makeTree([["m.npy", writeNpy(new Uint8Array(6), [3, 1, 2], "bool")]]);
   await expect(loadMapPair(maps, join(stack, "m.npy"))).rejects.toThrow("1 maps but 3 masks");
@@ -214,4 +214,14 @@ test("a TIFF that unpacks to more than its pixels, is cut or huge is refused", a
   await expect(loadMapStack(root)).rejects.toThrow(
     `maps: ${root}/m.tiff: this TIFF can't be decoded: `,
   );
+});
+
+test("masks twice as large are resized as for evaluation, and it is said", async () => {
+  const maps = await makeTree([["a.npy", mapOf(1, 2)]]);
+  const pixels = Uint8Array.of(255, 255, 0, 0, 255, 0, 0, 0); // three of four left, none right
+  const image = { width: 4, height: 2, channels: 1 as const, data: pixels };
+  const masks = await makeTree([["a.png", encodePng(image)]]);
+  const pair = await loadMapPair(maps, masks);
+  expect([...pair.masks]).toEqual([1, 0]);
+  expect(pair.findings[0]?.message).toContain("maps are 2x1, masks 4x2; masks are resized");
 });
