@@ -5,7 +5,6 @@ import { type Batch, openFolder, type Sample, testTransform } from "../data/inde
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { Terminal } from "./terminal.ts";
-import { versionOf } from "./training-batches.ts";
 
 /** A file that can't be used, and why. */
 export interface Failure {
@@ -86,7 +85,7 @@ export async function* readableBatches(
   const { size } = detector.images;
   const report = (finding: { file: string; message: string }) =>
     terminal.warn(`${finding.file}: ${finding.message}`);
-  const load = testTransform({ size, version: versionOf(detector), report });
+  const load = testTransform({ size, version: detector.images.version, report });
   let ready: { index: number; image: Float32Array }[] = [];
   for (const [index, sample] of samples.entries()) {
     const image = new Float32Array(size * size * 3);

@@ -39,17 +39,11 @@ export function trainingBatches(
 }
 
 function imageOptions(detector: Detector, samples: readonly Sample[]) {
-  const { size, synthesis, detour } = detector.images;
-  const version = versionOf(detector);
+  const { size, version, synthesis, detour } = detector.images;
   if (synthesis === "none") return { size, version, anomalies: false as const };
   const skips = skipBackgroundClasses.includes(samples[0]?.className ?? "");
   const anomalies = synthesis === "cdo2023" ? { detour: false, skipBackground: skips } : { detour };
   return { size, version, anomalies };
-}
-
-/** Whose resizing rules hold: those of the method's version, as far as it has one. */
-export function versionOf({ config, images }: Detector): "2025" | "2023" {
-  return images.synthesis === "cdo2023" || config.version === "2023" ? "2023" : "2025";
 }
 
 /** Images to predict, in order. */
@@ -58,8 +52,8 @@ export function testBatches(
   detector: Detector,
   reading: Pick<LoadOptions, "report" | "maskThreshold"> & { readonly batchSize?: number } = {},
 ): AsyncIterable<Batch> {
-  const { size } = detector.images;
+  const { size, version } = detector.images;
   const { batchSize = detector.batchSize, ...rest } = reading;
-  const transform = testTransform({ size, version: versionOf(detector), ...rest });
+  const transform = testTransform({ size, version, ...rest });
   return batches(samples, { batchSize, side: size, transform });
 }

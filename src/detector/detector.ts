@@ -18,6 +18,8 @@ export interface StepPosition {
 export interface TrainingImages {
   /** Side of the square network input, pixels. */
   readonly size: number;
+  /** Whose rules of resizing hold: "2025" Pillow's bilinear, "2023" OpenCV's, masks nearest. */
+  readonly version: "2025" | "2023";
   /** White-noise patches: none, or as one of CDO's versions paints them. */
   readonly synthesis: "none" | "cdo2025" | "cdo2023";
   /** Whether the 2025 synthesis goes through 1024 × 1024. */
