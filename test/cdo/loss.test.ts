@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { cdoLoss } from "../../src/cdo/index.ts";
-import { backward, type Device, openDevice, type Tensor } from "../../src/core/index.ts";
+import { backward, type Tensor } from "../../src/core/index.ts";
 import { closeTo } from "../core/close.ts";
+import { testDevice } from "../device.ts";
 import { boxes, goldenFeatures, levelShapes, toChannelsLast } from "./features.ts";
 
 interface GoldenCase {
@@ -18,14 +19,7 @@ const golden = JSON.parse(
   readFileSync(new URL("../fixtures/cdo/loss.json", import.meta.url), "utf8"),
 ) as { cases: GoldenCase[]; mini: { angles: number[] } };
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 function maskOf(kind: GoldenCase["mask"]): Tensor {
   const painted = {

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { anomalyMap, type CdoConfig, cdoConfig } from "../../src/cdo/index.ts";
-import { type Device, normalize, openDevice } from "../../src/core/index.ts";
+import { normalize } from "../../src/core/index.ts";
 import { topFractionMean } from "../../src/metrics/index.ts";
 import { closeTo } from "../core/close.ts";
+import { testDevice } from "../device.ts";
 import { goldenFeatures } from "./features.ts";
 
 interface Stats {
@@ -30,14 +31,7 @@ const golden = JSON.parse(
   map_2023_32x32: { stats: Stats; full: number[][]; score_max: number[] };
 };
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 async function mapOf(size: readonly [number, number], config: Partial<CdoConfig>) {
   const [map] = await device.read(() => {

@@ -1,8 +1,8 @@
 /** Three optimiser steps of both versions on HRNet-W18 at 64 × 64, against the reference's. */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type Cdo, type CdoVersion, cdoConfig, cdoLoss, createCdo } from "../../src/cdo/index.ts";
-import { backward, type Device, noGrad, openDevice, Rng } from "../../src/core/index.ts";
+import { backward, noGrad, Rng } from "../../src/core/index.ts";
 import {
   type Backbone,
   clipGradNorm,
@@ -11,6 +11,7 @@ import {
   type StateDict,
 } from "../../src/models/index.ts";
 import { closeTo } from "../core/close.ts";
+import { testDevice } from "../device.ts";
 import { fillWeight } from "../golden.ts";
 import { boxes, golden } from "./features.ts";
 
@@ -37,14 +38,7 @@ const keys = {
   "2023": { frozen: "model.ME.model.", trained: "model.MA.model." },
 } as const;
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 /** Weights by the hash rule; `keyPrefix` is the reference's, `prefix` ours. */
 function filled(

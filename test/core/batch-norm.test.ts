@@ -1,26 +1,18 @@
 /** Batch normalisation: PyTorch's values, gradients and running statistics; hard numbers; odd sizes; errors. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   assertGradients,
   type BatchNormOptions,
   backward,
   batchNorm,
-  type Device,
-  openDevice,
   sum,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "batchNorm", imageOps.batchNorm!);
 

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { conv2d, type Device, openDevice } from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { conv2d, openDevice } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { loadFamily } from "./fixtures.ts";
 import { opTable } from "./op-table.ts";
 import { type Apply, checkCase, testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "conv2d", opTable.conv2d!);
 

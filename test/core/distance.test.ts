@@ -1,10 +1,9 @@
 /** Distances and nearest rows: PyTorch's answers, sums in f64 on the host, blocks of any size, gradients. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   assertGradients,
   backward,
   cdist,
-  type Device,
   mul,
   nearest,
   openDevice,
@@ -14,17 +13,11 @@ import {
   topk,
 } from "../../src/core/index.ts";
 import { blockSizes } from "../../src/core/ops/nearest.ts";
+import { testDevice } from "../device.ts";
 import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "distance", indexOps.distance!);
 

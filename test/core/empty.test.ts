@@ -1,18 +1,12 @@
 /** Tensors without elements through every kind of op: forward, backward, and no launch that reads what is not there. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import * as core from "../../src/core/index.ts";
-import { backward, type Device, openDevice, sum, type Tensor } from "../../src/core/index.ts";
+import { backward, sum, type Tensor } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 const { pointwise, reduction, matmul, shape } = opTable;
 testFamily(() => device, "empty", { ...pointwise, ...reduction, ...matmul, ...shape });

@@ -1,26 +1,18 @@
 /** Reading and adding by index against PyTorch's answers, the rule for indices out of range, and large sizes. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   assertGradients,
-  type Device,
   gather,
   indexAdd,
   indexSelect,
-  openDevice,
   Rng,
   scatterAdd,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 const { gather: g, scatterAdd: s, indexSelect: i, indexAdd: a } = indexOps.index!;
 testFamily(() => device, "index", { gather: g!, scatterAdd: s!, indexSelect: i!, indexAdd: a! });

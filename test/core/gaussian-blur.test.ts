@@ -1,21 +1,15 @@
 /** The Gaussian: SciPy's values, its border at any radius, the reference's smoothed maps, the gradient, errors. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { assertGradients, type Device, gaussianBlur, openDevice } from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { assertGradients, gaussianBlur } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { closeTo } from "./close.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "shape", { gaussianBlur: imageOps.shape!.gaussianBlur! });
 

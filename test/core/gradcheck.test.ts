@@ -1,5 +1,5 @@
 /** A checker of gradients must pass right ones and, above all, fail wrong ones. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   add,
   assertGradients,
@@ -7,26 +7,18 @@ import {
   cast,
   conv2d,
   customGrad,
-  type Device,
   exp,
   gradcheck,
   log,
   matmul,
   mul,
-  openDevice,
   sum,
   type Tensor,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 const drawn = (name: string, shape: number[], lo = -1, hi = 1) =>
   device.tensor(Float32Array.from(rnd(name, shape, lo, hi)), shape);

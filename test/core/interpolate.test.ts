@@ -1,24 +1,12 @@
 /** Resizing: PyTorch's values and gradients, the CDO goldens' positions, the adjoint at any ratio, errors. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  assertGradients,
-  type Device,
-  grad,
-  interpolate,
-  openDevice,
-} from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { assertGradients, grad, interpolate } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "interpolate", imageOps.interpolate!);
 

@@ -1,27 +1,19 @@
 /** Losses against PyTorch's values and gradients, targets out of range, and extreme logits. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   assertGradients,
   backward,
   crossEntropy,
-  type Device,
   mseLoss,
-  openDevice,
   type Reduction,
   Rng,
   sum,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "loss", indexOps.loss!);
 

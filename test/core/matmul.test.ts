@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Device, matmul, openDevice } from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { matmul } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "matmul", opTable.matmul!);
 

@@ -1,25 +1,12 @@
 /** Padding: PyTorch's values and gradients, SciPy's and NumPy's rules on odd sizes, other dtypes, errors. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  assertGradients,
-  type Device,
-  openDevice,
-  pad,
-  padAxes,
-  type Tensor,
-} from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { assertGradients, pad, padAxes, type Tensor } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "shape", { pad: imageOps.shape!.pad! });
 

@@ -1,28 +1,20 @@
 /** Pooling: PyTorch's values and gradients, ties, not-a-number, odd windows against plain loops, errors. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   adaptiveAvgPool2d,
   adaptiveMaxPool2d,
   assertGradients,
   avgPool2d,
   backward,
-  type Device,
   maxPool2d,
-  openDevice,
   sum,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "pool", imageOps.pool!);
 testFamily(() => device, "special", { maxPool2d: imageOps.pool!.maxPool2d! });

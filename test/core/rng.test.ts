@@ -1,16 +1,10 @@
 /** Random numbers: Random123's known answers, the same stream on GPU and host, and that they look random. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Device, openDevice, Rng, type Tensor } from "../../src/core/index.ts";
+import { expect, test } from "vitest";
+import { Rng, type Tensor } from "../../src/core/index.ts";
 import { mulHigh, philox } from "../../src/core/philox.ts";
+import { testDevice } from "../device.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 const read = async (make: () => Tensor) => (await device.read(() => [make()]))[0]!;
 const hex = (words: Uint32Array) =>

@@ -1,14 +1,12 @@
 /** Softmax, unit vectors, cosines and layer normalisation: PyTorch's values and gradients, hard numbers, errors. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   assertGradients,
   backward,
   cosineSimilarity,
-  type Device,
   layerNorm,
   logSoftmax,
   normalize,
-  openDevice,
   softmax,
   square,
   sub,
@@ -16,18 +14,12 @@ import {
   type Tensor,
   unitDistance,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 testFamily(() => device, "softmax", imageOps.softmax!);
 testFamily(() => device, "special", { softmax: imageOps.softmax!.softmax! });

@@ -1,30 +1,22 @@
 /** Sorting, selection and positions of extremes against PyTorch's and a plain sort of JavaScript. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   argmax,
   argmin,
   assertGradients,
   backward,
-  type Device,
   mul,
-  openDevice,
   Rng,
   sort,
   sum,
   type Tensor,
   topk,
 } from "../../src/core/index.ts";
+import { testDevice } from "../device.ts";
 import { indexOps } from "./op-table-index.ts";
 import { testFamily } from "./run-fixtures.ts";
 
-let device: Device;
-beforeAll(async () => {
-  device = await openDevice({ onWarning: () => {} });
-});
-afterAll(() => {
-  expect(device.memory.stats().liveBuffers).toBe(0);
-  device.close();
-});
+const device = await testDevice();
 
 const exact = { tolerance: { rtol: 0, atol: 0 } };
 testFamily(() => device, "reduction", indexOps.reduction!, exact);
