@@ -8,7 +8,7 @@ export default defineConfig({
     setupFiles: ["scripts/env.mjs"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     env: { XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp" },
   },

@@ -1,4 +1,4 @@
-/** The size people evaluate: time is what the process computes, not what it waits, so a busy machine doesn't fail it. */
+/** The size people evaluate. How long it takes is `bench/metrics.ts`'s to say. */
 import { expect, test } from "vitest";
 import { defaultColumns, evaluate } from "../../src/metrics/index.ts";
 import { lowbias32 } from "../golden.ts";
@@ -18,17 +18,14 @@ function hundredMaps(): { maps: Float32Array; masks: Uint8Array } {
   return { maps, masks };
 }
 
-test("a hundred maps of 256 x 256 with every column take under 3 s of one core and under 1 GB", () => {
+test("a hundred maps of 256 x 256 with every column are right and take under 1 GB", () => {
   const lists = ["F1", "Dice", "Acc", "IoU"].flatMap((m) => [
     `m${m}_max_px`,
     `m${m}_px_0.2_0.8_0.1`,
   ]);
   const columns = [...new Set([...defaultColumns, ...lists])];
   const input = { ...hundredMaps(), height, width };
-  const before = process.cpuUsage();
   const { metrics } = evaluate(input, { columns });
-  const { user, system } = process.cpuUsage(before);
-  expect((user + system) / 1e6).toBeLessThan(3);
   expect(process.resourceUsage().maxRSS / 1024).toBeLessThan(1024);
   expect(Object.keys(metrics)).toHaveLength(14);
 
