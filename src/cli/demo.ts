@@ -73,7 +73,9 @@ export const demo: CommandSpec = {
       trainProducts(products, { folder, data, told, device }, work),
     );
     const sheet = join(folder, "contact-sheet.png");
-    await writeWhole(sheet, encodePng(contactSheet(await Promise.all(runs.map(sectionOf)))));
+    const sections = await Promise.all(runs.map(sectionOf));
+    const columns = Math.max(1, ...sections.map(({ samples }) => samples.length));
+    await writeWhole(sheet, encodePng(contactSheet(sections, { columns })));
     return describe(runs, folder, sheet);
   },
 };
