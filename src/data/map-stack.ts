@@ -153,7 +153,7 @@ function stackShape(shape: readonly number[], path: string): [number, number, nu
 /**
  * Reads maps and masks and brings them into one order: by name when both come from folders, else by position. A map
  * without a mask in a folder of masks counts as normal and is a finding; a mask without a map is an error, because its
- * defects would be left out of the result. Masks of another size are resized as for evaluation: bilinear, defective above
+ * defects would be left out of the result. Larger masks are resized as for evaluation: bilinear, defective above
  * one half. Throws as `loadMapStack`, and when counts or proportions don't agree.
  */
 export async function loadMapPair(
@@ -172,6 +172,7 @@ export async function loadMapPair(
   if (height * maskWidth !== width * maskHeight) {
     refuse(`${sizes}: another shape, so they don't show the same; crop or resize one of them`);
   }
+  if (maskHeight < height) refuse(`${sizes}: masks lack detail; give them in their full size`);
   const findings: Finding[] = [];
   if (height !== maskHeight) {
     const message = `${sizes}; masks are resized to the maps (bilinear, defective above one half)`;
