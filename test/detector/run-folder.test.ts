@@ -374,7 +374,7 @@ test("a run's damaged networks are refused with their file and the next step", a
   const run = await RunFolder.create(path, record);
   await writeFile(run.file("frozen.safetensors"), "short");
   await writeFile(run.file("model.safetensors"), "short");
-  for (const load of [run.loadFrozen(), run.loadModel()]) {
-    await expect(load).rejects.toThrow(/(frozen|model)\.safetensors: .* the file is damaged: put/s);
+  for (const load of [() => run.loadFrozen(), () => run.loadModel()]) {
+    await expect(load()).rejects.toThrow(/(frozen|model)\.safetensors: .* the file is damaged: put/s);
   }
 });
