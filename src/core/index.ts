@@ -9,6 +9,7 @@ export {
   noGrad,
   track,
 } from "./autograd.ts";
+export { capsOf, choosePlan, forcePlan } from "./caps.ts";
 export { Device } from "./device.ts";
 export { fromF16, toF16 } from "./f16.ts";
 export {

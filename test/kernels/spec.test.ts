@@ -1,12 +1,16 @@
 /** Kernels are data: what can be said of them without a GPU. */
 import { expect, test } from "vitest";
 import {
-  conv2dKernel,
-  conv2dWeightGradKernel,
+  allF32,
+  type ConvShape,
   copyKernel,
+  type DirectPlan,
+  directConvKernel,
+  directMatmulKernel,
+  directWeightGradKernel,
+  type Float,
   fold,
   kernel,
-  matmulKernel,
   maxGridAxis,
   pointwiseKernel,
   reduceKernel,
@@ -15,6 +19,8 @@ import {
   wgsl,
 } from "../../src/kernels/index.ts";
 
+const plain: DirectPlan = { name: "plain", kind: "direct", subgroups: false };
+const handed: DirectPlan = { name: "handed", kind: "direct", subgroups: true };
 const shape = {
   n: 2,
   h: 9,
@@ -58,13 +64,14 @@ test("a grid that cannot be folded is refused with its size", () => {
 
 test("sizes are parameters: two shapes share one shader", () => {
   const other = { ...shape, n: 5, h: 33, w: 12, oh: 33, ow: 12, c: 24, k: 40 };
-  expect(conv2dKernel(other, false, true).code).toBe(conv2dKernel(shape, false, true).code);
-  expect(conv2dKernel(other, false, true).grid).not.toEqual(conv2dKernel(shape, false, true).grid);
-  expect(conv2dKernel(shape, true, true).code).not.toBe(conv2dKernel(shape, false, true).code);
+  const of = (s: ConvShape, shift?: Float) => directConvKernel(s, handed, allF32, { shift });
+  expect(of(other).code).toBe(of(shape).code);
+  expect(of(other).grid).not.toEqual(of(shape).grid);
+  expect(of(shape, "f32").code).not.toBe(of(shape).code);
 });
 
 test("subgroups are asked for only where they are wanted", () => {
-  const [yes, no] = [true, false].map((on) => conv2dWeightGradKernel(shape, 2, on));
+  const [yes, no] = [handed, plain].map((p) => directWeightGradKernel(shape, p, allF32, 2));
   expect([yes?.subgroups, no?.subgroups]).toEqual([true, false]);
   expect(yes?.code).toMatch(/^enable subgroups;/);
   expect(no?.code).not.toContain("subgroup");
@@ -72,7 +79,8 @@ test("subgroups are asked for only where they are wanted", () => {
 
 test("buffers are bound inputs first, and outputs are written", () => {
   const size = { batch: 1, m: 3, n: 5, k: 7, strideA: 21, strideB: 35 };
-  const spec = matmulKernel({ ...size, transposeA: false, transposeB: true, subgroups: false });
+  const s = { ...size, transposeA: false, transposeB: true };
+  const spec = directMatmulKernel(s, plain, allF32, {});
   expect(spec.access).toEqual(["read", "read", "write"]);
   expect(spec.params?.byteLength).toBe(32);
 });

@@ -1,32 +1,20 @@
 /** Convolution, channels last, with the gradients of input, weight and bias. */
 import { LoupeError } from "../../error.ts";
-import {
-  type ConvShape,
-  conv2dInputGradKernel,
-  conv2dKernel,
-  conv2dWeightGradKernel,
-  weightGradChunks,
-} from "../../kernels/index.ts";
-import { carriesGrad, track } from "../autograd.ts";
-import { deviceOf, launch, requireDType, show } from "../launch.ts";
+import type { ConvShape, Float } from "../../kernels/index.ts";
+import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
+import { deviceOf, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { type Conv2dOptions, checkColumns, convShape } from "./conv-geometry.ts";
+import { convolve, type EpilogueTensors, inputGrad, weightGrad } from "./conv-products.ts";
+import { floatOf, requireOneFloat } from "./float.ts";
 import { foldMiddle } from "./fold.ts";
 
-/** One number for both axes, or `[vertical, horizontal]`. */
-export type Pair = number | readonly [number, number];
-
-export interface Conv2dOptions {
-  readonly stride?: Pair;
-  /** Zeros around the image: one number, `[vertical, horizontal]`, or `[top, bottom, left, right]`. */
-  readonly padding?: Pair | readonly [number, number, number, number];
-  readonly dilation?: Pair;
-  readonly groups?: number;
-}
+export { type Conv2dOptions, type Pair, pair } from "./conv-geometry.ts";
 
 /**
- * 2-D convolution (cross-correlation, as PyTorch's).
+ * 2-D convolution (cross-correlation, as PyTorch's). Sums are f32; the result has the type of the operands, f32 or f16.
  * @param x `[N, H, W, C]`
- * @param weight `[kh, kw, C / groups, K]`
+ * @param weight `[kh, kw, C / groups, K]`, of the type of `x`
  * @param bias `[K]`
  * @returns `[N, OH, OW, K]`
  */
@@ -37,14 +25,11 @@ export function conv2d(
   options: Conv2dOptions = {},
 ): Tensor {
   const tensors = bias ? [x, weight, bias] : [x, weight];
-  deviceOf("conv2d", tensors);
-  requireDType("conv2d", "f32", ...tensors);
-  const s = convShape(x, weight, bias, options);
-  const y = x.device.empty([s.n, s.oh, s.ow, s.k]);
-  if (y.size) launch(conv2dKernel(s, bias !== undefined, x.device.subgroups), tensors, [y]);
+  const { s, y } = begin(x, weight, { shift: bias }, options);
+  convolve(x, weight, y, s, { shift: bias });
   return track("conv2d", y, tensors, (dy) => [
-    carriesGrad(x) ? inputGrad(x, weight, dy, s) : undefined,
-    carriesGrad(weight) ? weightGrad(x, weight, dy, s) : undefined,
+    carriesGrad(x) ? inputGrad(weight, dy, s) : undefined,
+    carriesGrad(weight) ? weightGrad(x, dy, s) : undefined,
     bias && carriesGrad(bias)
       ? foldMiddle(dy, 1, s.n * s.oh * s.ow, s.k, {
           name: "conv2d bias gradient",
@@ -54,61 +39,57 @@ export function conv2d(
   ]);
 }
 
-function inputGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
-  const dx = x.device.empty(x.shape);
-  launch(conv2dInputGradKernel(s, x.device.subgroups), [dy, weight], [dx]);
-  return dx;
+export interface Conv2dFusedOptions extends Conv2dOptions {
+  /** `[K]`: multiplies the convolution. */
+  readonly scale?: Tensor | undefined;
+  /** `[K]`: is added; a bias, or the rest of a BatchNorm. */
+  readonly shift?: Tensor | undefined;
+  /** `[N, OH, OW, K]`: is added, of the result's type. */
+  readonly residual?: Tensor | undefined;
+  /** Negative results become 0. */
+  readonly relu?: boolean;
+  /** Type of the result; default: that of `x`. */
+  readonly outDtype?: Float;
 }
 
-function weightGrad(x: Tensor, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
-  if (dy.size === 0 || weight.size === 0) return x.device.zeros(weight.shape);
-  const chunks = weightGradChunks(s);
-  const parts = x.device.empty([chunks, ...weight.shape]);
-  launch(conv2dWeightGradKernel(s, chunks, x.device.subgroups), [x, dy], [parts]);
-  if (chunks === 1) return parts.view(weight.shape);
-  const name = "conv2d weight gradient";
-  const dw = foldMiddle(parts, 1, chunks, weight.size, { name, fold: "sum" });
-  parts.dispose();
-  return dw.view(weight.shape);
+/**
+ * Convolution with what follows it in an evaluated network, in one launch and without a gradient:
+ * act(scale · conv(x, weight) + shift + residual), each part optional.
+ * @throws LoupeError `shape` where a gradient is wanted: use conv2d there
+ * @returns `[N, OH, OW, K]`
+ */
+export function conv2dFused(x: Tensor, weight: Tensor, options: Conv2dFusedOptions = {}): Tensor {
+  const { scale, shift, residual } = options;
+  const tensors = [x, weight, scale, shift, residual].filter((t) => t !== undefined);
+  if (isGradEnabled() && tensors.some((t) => carriesGrad(t))) {
+    const text = "has no gradient; use conv2d, or run it inside noGrad";
+    throw new LoupeError("shape", `conv2dFused: ${text}`);
+  }
+  const { s, y } = begin(x, weight, options, options);
+  if (residual && show(residual.shape) !== show(y.shape)) {
+    const text = `residual must be ${show(y.shape)}, got ${show(residual.shape)}`;
+    throw new LoupeError("shape", `conv2d: ${text}`);
+  }
+  if (residual && residual.dtype !== y.dtype) {
+    throw new LoupeError("shape", `conv2d: residual must be ${y.dtype}, got ${residual}`);
+  }
+  convolve(x, weight, y, s, options);
+  return y;
 }
 
-/** Both numbers of a pair. */
-export function pair(value: Pair): readonly [number, number] {
-  return typeof value === "number" ? [value, value] : value;
-}
-
-function convShape(
+/** Checks, the shape, and room for the output. */
+function begin(
   x: Tensor,
   weight: Tensor,
-  bias: Tensor | undefined,
-  o: Conv2dOptions,
-): ConvShape {
-  const where = `(input ${show(x.shape)}, weight ${show(weight.shape)})`;
-  const fail = (rule: string) => new LoupeError("shape", `conv2d: ${rule} ${where}`);
-  if (x.shape.length !== 4) throw fail("input must be [N, H, W, C]");
-  if (weight.shape.length !== 4) throw fail("weight must be [kh, kw, C / groups, K]");
-  const [n, h, w, c] = x.shape as [number, number, number, number];
-  const [kh, kw, cg, k] = weight.shape as [number, number, number, number];
-  const { groups = 1 } = o;
-  if (cg * groups !== c) throw fail(`input has ${c} channels but weight expects ${cg * groups}`);
-  if (k % groups !== 0) throw fail(`${k} output channels do not divide into ${groups} groups`);
-  if (bias && (bias.shape.length !== 1 || bias.size !== k)) {
-    throw fail(`bias must be [${k}], got ${show(bias.shape)}`);
-  }
-  const [strideH, strideW] = pair(o.stride ?? 1);
-  const [dilationH, dilationW] = pair(o.dilation ?? 1);
-  const padding = o.padding ?? 0;
-  const [padTop, padBottom, padLeft, padRight] =
-    typeof padding === "object" && padding.length === 4
-      ? padding
-      : [pair(padding)[0], pair(padding)[0], pair(padding)[1], pair(padding)[1]];
-  const oh = Math.floor((h + padTop + padBottom - dilationH * (kh - 1) - 1) / strideH) + 1;
-  const ow = Math.floor((w + padLeft + padRight - dilationW * (kw - 1) - 1) / strideW) + 1;
-  if (oh < 1 || ow < 1) throw fail(`kernel does not fit: output would be ${oh} × ${ow}`);
-  const strides = { strideH, strideW, padTop, padLeft, dilationH, dilationW };
-  for (const [name, value] of Object.entries(strides)) {
-    const least = name.startsWith("pad") ? 0 : 1;
-    if (!Number.isInteger(value) || value < least) throw fail(`${name} is ${value}`);
-  }
-  return { n, h, w, c, k, kh, kw, oh, ow, ...strides, groups };
+  e: EpilogueTensors,
+  options: Conv2dFusedOptions,
+): { s: ConvShape; y: Tensor } {
+  const others = [e.scale, e.shift, e.residual].filter((t) => t !== undefined);
+  deviceOf("conv2d", [x, weight, ...others]);
+  for (const t of others) floatOf(t, "conv2d");
+  const dtype = requireOneFloat("conv2d", x, weight);
+  const s = convShape(x, weight, options);
+  checkColumns("scale", e.scale, s.k);
+  checkColumns(e.scale || e.residual ? "shift" : "bias", e.shift, s.k);
+  return { s, y: x.device.empty([s.n, s.oh, s.ow, s.k], options.outDtype ?? dtype) };
 }

@@ -2,7 +2,13 @@
 export { argmax, argmin } from "./argmax.ts";
 export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export { type CdistOptions, cdist } from "./cdist.ts";
-export { type Conv2dOptions, conv2d, type Pair } from "./conv2d.ts";
+export {
+  type Conv2dFusedOptions,
+  type Conv2dOptions,
+  conv2d,
+  conv2dFused,
+  type Pair,
+} from "./conv2d.ts";
 export { cosineSimilarity } from "./cosine-similarity.ts";
 export { gather, scatterAdd } from "./gather.ts";
 export { type GaussianBlurOptions, gaussianBlur } from "./gaussian-blur.ts";

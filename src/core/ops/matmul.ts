@@ -1,9 +1,18 @@
 /** Products of matrices, batched: C = A · B, with either operand read transposed. dA = dC · Bᵀ, dB = Aᵀ · dC. */
 import { LoupeError } from "../../error.ts";
-import { matmulKernel, sizeOf } from "../../kernels/index.ts";
+import {
+  directMatmulKernel,
+  type MatmulShape,
+  matmulKey,
+  matmulPlans,
+  type ProductTypes,
+  sizeOf,
+} from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { launch, requireDType, show } from "../launch.ts";
+import { capsOf, choosePlan } from "../caps.ts";
+import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf, requireOneFloat } from "./float.ts";
 import { broadcastShapes } from "./map.ts";
 import { expand } from "./shape.ts";
 import { sumTo } from "./sum-to.ts";
@@ -18,7 +27,7 @@ export interface MatmulFlags {
 /** a `[…, m, k]` times b `[…, k, n]`; leading axes broadcast. */
 export function matmul(a: Tensor, b: Tensor, flags: MatmulFlags = {}): Tensor {
   const { transposeA = false, transposeB = false } = flags;
-  requireDType("matmul", "f32", a, b);
+  requireOneFloat("matmul", a, b);
   const c = product(a, b, transposeA, transposeB);
   return track("matmul", c, [a, b], (dc) => {
     const da = transposeA ? product(b, dc, transposeB, true) : product(dc, b, false, !transposeB);
@@ -37,7 +46,7 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   if (k !== k2)
     throw new LoupeError("shape", `matmul: inner sizes ${k} and ${k2} differ in ${text}`);
   const lead = broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
-  const y = a.device.empty([...lead, m, n]);
+  const y = a.device.empty([...lead, m, n], a.dtype);
   if (y.size === 0) return y;
   if (k === 0) {
     a.device.fill(y, 0);
@@ -46,14 +55,17 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   const batch = sizeOf(lead);
   const [fa, fb] = [a, b].map((t) => spread(t, lead, batch)) as [Tensor, Tensor];
   const strideOf = (t: Tensor, size: number) => (t.size === size ? 0 : size);
-  const { subgroups } = a.device;
-  const options = { batch, m, n, k, transposeA, transposeB, subgroups };
-  launch(
-    matmulKernel({ ...options, strideA: strideOf(fa, m * k), strideB: strideOf(fb, k * n) }),
-    [fa, fb],
-    [y],
-  );
+  const s = { batch, m, n, k, transposeA, transposeB };
+  multiply(fa, fb, y, { ...s, strideA: strideOf(fa, m * k), strideB: strideOf(fb, k * n) });
   return y;
+}
+
+/** The launches of a product by its plan. */
+function multiply(a: Tensor, b: Tensor, y: Tensor, s: MatmulShape): void {
+  const types: ProductTypes = { operands: floatOf(a), result: floatOf(y) };
+  const key = `${matmulKey(s)} ${types.operands}`;
+  const plan = choosePlan(a.device, "matmul", key, matmulPlans(s, capsOf(a.device)));
+  launch(directMatmulKernel(s, plan, types, {}), [a, b], [y]);
 }
 
 /** Rows and columns as read. */

@@ -2,11 +2,15 @@
  * C[b] = A[b] · B[b], row-major, either operand read transposed. A thread owns two rows of A; the threads of a workgroup take
  * neighbouring rows and share a tile of eight columns of B.
  */
-import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { elementType, type Float } from "../caps.ts";
+import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
+import { wgsl } from "../wgsl.ts";
+import { putRow } from "./direct.ts";
+import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
-import { wgsl } from "./wgsl.ts";
+import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 
-export interface MatmulOptions {
+export interface MatmulShape {
   readonly batch: number;
   readonly m: number;
   readonly n: number;
@@ -18,17 +22,21 @@ export interface MatmulOptions {
   /** Elements from one batch of A (or B) to the next; 0 shares it. */
   readonly strideA: number;
   readonly strideB: number;
-  readonly subgroups: boolean;
 }
 
 const workgroup = 32;
 const rows = 2;
 const columns = 8;
 
-export function matmulKernel(options: MatmulOptions): KernelSpec {
-  const { batch, m, n, k, transposeA, transposeB, strideA, strideB, subgroups } = options;
+export function directMatmulKernel(
+  s: MatmulShape,
+  { subgroups }: DirectPlan,
+  { operands, result }: ProductTypes,
+  epilogue: Epilogue,
+): KernelSpec {
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = s;
   const wideA = !transposeA && k % 4 === 0 && strideA % 4 === 0;
-  const wideC = n % 4 === 0;
+  const write = writer({ width: "p.n", columns: 4, wide: n % 4 === 0, result, epilogue });
   const rowTiles = Math.ceil(m / (workgroup * rows));
   const columnTiles = Math.ceil(n / columns);
   const at = (row: string, column: string) => {
@@ -40,10 +48,12 @@ export function matmulKernel(options: MatmulOptions): KernelSpec {
   return kernel({
     name: "matmul",
     inputs: [
-      { name: "a_", type: wideA ? "vec4<f32>" : "f32" },
-      { name: "w_", type: "f32" },
+      { name: "a_", type: elementType(operands, wideA) },
+      { name: "w_", type: operands },
+      ...write.inputs,
     ],
-    outputs: [{ name: "c_", type: wideC ? "vec4<f32>" : "f32" }],
+    outputs: [write.output],
+    head: write.head,
     params: {
       m: ["u32", m],
       n: ["u32", n],
@@ -66,27 +76,21 @@ let b0 = batch * p.strideB;
 ${unroll(rows, (r) => `let r${r} = min(first + ${r * workgroup}u, p.m - 1u);`)}
 ${declareSums(rows, columns)}
 for (var k = 0u; k < p.k; k += ${step}u) {
-${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA)};`)}
-${multiplyTile({ rows: step, columns, subgroups, along, at }, rows, (r) => `x${r}`)}
+${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA, operands)};`)}
+${multiplyTile({ rows: step, columns, subgroups, along, at, dtype: operands }, rows, (r) => `x${r}`)}
 }
-${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${storeRow(r, wideC)} }`)}`,
+${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${putRow(`batch * p.m + r${r}`, r, columns)} }`)}`,
   });
 }
 
-function loadA(row: string, wide: boolean, transposed: boolean): string {
-  if (wide) return `a_[(a0 + ${row} * p.k + k) / 4u]`;
-  return transposed ? `a_[a0 + k * p.m + ${row}]` : `a_[a0 + ${row} * p.k + k]`;
+function loadA(row: string, wide: boolean, transposed: boolean, dtype: Float): string {
+  if (wide) return `vec4<f32>(a_[(a0 + ${row} * p.k + k) / 4u])`;
+  const at = transposed ? `a0 + k * p.m + ${row}` : `a0 + ${row} * p.k + k`;
+  return dtype === "f32" ? `a_[${at}]` : `f32(a_[${at}])`;
 }
 
-function storeRow(row: number, wide: boolean): string {
-  const at = `(batch * p.m + r${row}) * p.n + column`;
-  return unroll(columns / 4, (group) => {
-    const value = `a${row}_${group}`;
-    const here = `column + ${group * 4}u`;
-    if (wide) return `if (${here} < p.n) { c_[(${at}) / 4u + ${group}u] = ${value}; }`;
-    return unroll(
-      4,
-      (q) => `if (${here} + ${q}u < p.n) { c_[${at} + ${group * 4 + q}u] = ${value}[${q}]; }`,
-    );
-  });
+/** A shape as one short text. */
+export function matmulKey(s: MatmulShape): string {
+  const flags = `${s.transposeA ? "t" : "n"}${s.transposeB ? "t" : "n"}`;
+  return `${s.batch}x${s.m}x${s.n}x${s.k} ${flags} ${s.strideA ? "a" : ""}${s.strideB ? "b" : ""}`;
 }

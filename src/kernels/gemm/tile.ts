@@ -5,7 +5,8 @@
  * With subgroups, eight neighbouring threads load eight elements of the shared tile at once and hand them round; without, every
  * thread loads all of it. A load per thread costs far more than handing round, so this doubles the speed on lavapipe.
  */
-import { unroll } from "./spec.ts";
+import type { Float } from "../caps.ts";
+import { unroll } from "../spec.ts";
 
 export interface SharedTile {
   /** Rows: elements of the summed axis in one step. */
@@ -13,6 +14,8 @@ export interface SharedTile {
   readonly columns: 1 | 4 | 8;
   /** Hand the tile round in subgroups of eight or more. */
   readonly subgroups: boolean;
+  /** Element type of `w_`. */
+  readonly dtype: Float;
   /** Which of the two runs along neighbouring elements of memory. */
   readonly along: "row" | "column";
   /** Expression of element (row, column) of the tile in the buffer `w_` of numbers. */
@@ -30,14 +33,10 @@ export function sumNames(row: number, columns: number): string[] {
 }
 
 /** `var a0_0 = …` for `count` rows of results. */
-export function declareSums(
-  count: number,
-  columns: number,
-  start?: (group: number) => string,
-): string {
+export function declareSums(count: number, columns: number): string {
   return unroll(count, (row) =>
     sumNames(row, columns)
-      .map((name, group) => `var ${name} = ${start?.(group) ?? `${sumType(columns)}()`};`)
+      .map((name) => `var ${name} = ${sumType(columns)}();`)
       .join(" "),
   );
 }
@@ -65,14 +64,14 @@ interface Loaded {
 }
 
 /** Element e of the tile, counted along memory, is loaded by the threads with number e modulo 8. */
-function handedRound({ rows, columns, along, at }: SharedTile): Loaded {
+function handedRound({ rows, columns, along, at, dtype }: SharedTile): Loaded {
   const total = rows * columns;
   const inner = along === "column" ? columns : rows;
   const loads = unroll(Math.ceil(total / 8), (t) => {
     const e = `min(${t * 8}u + (sg & 7u), ${total - 1}u)`;
     const [fast, slow] = [`(e % ${inner}u)`, `(e / ${inner}u)`];
     const place = along === "column" ? at(slow, fast) : at(fast, slow);
-    return `var g${t} = 0.0; { let e = ${e}; g${t} = w_[${place}]; }`;
+    return `var g${t} = 0.0; { let e = ${e}; g${t} = ${asF32(`w_[${place}]`, dtype)}; }`;
   });
   return {
     code: loads,
@@ -84,6 +83,11 @@ function handedRound({ rows, columns, along, at }: SharedTile): Loaded {
 }
 
 /** Every thread loads every element. */
-function loaded({ at }: SharedTile): Loaded {
-  return { code: "", value: (row, column) => `w_[${at(`${row}u`, `${column}u`)}]` };
+function loaded({ at, dtype }: SharedTile): Loaded {
+  const value = (row: number, column: number) => `w_[${at(`${row}u`, `${column}u`)}]`;
+  return { code: "", value: (row, column) => asF32(value(row, column), dtype) };
+}
+
+function asF32(value: string, dtype: Float): string {
+  return dtype === "f32" ? value : `f32(${value})`;
 }

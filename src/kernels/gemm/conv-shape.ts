@@ -1,0 +1,42 @@
+/**
+ * The shape of a convolution, channels last: x `[n, h, w, c]`, weight `[kh, kw, c/groups, k]`, y `[n, oh, ow, k]`.
+ *
+ *   y[n,oy,ox,k]  = Σ_{i,j,c} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · w[i,j,c,k]
+ *   dx[n,y,x,c]   = Σ_{i,j,k} dy[n, (y + p − i·d)/s, (x + p − j·d)/s, k] · w[i,j,c,k]   where the division is whole
+ *   dw[i,j,c,k]   = Σ_{n,oy,ox} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · dy[n,oy,ox,k]
+ */
+import type { ParamType } from "../spec.ts";
+
+export interface ConvShape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly k: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly dilationH: number;
+  readonly dilationW: number;
+  readonly groups: number;
+}
+
+/** A shape and more whole numbers as parameters of a kernel; `cg` and `kg` are the channels of one group. */
+export function convParams(s: ConvShape, extra: Readonly<Record<string, number>>) {
+  const all = { ...s, cg: s.c / s.groups, kg: s.k / s.groups, ...extra };
+  const entries = Object.entries(all).map(([name, v]) => [name, ["u32" as ParamType, v]] as const);
+  return Object.fromEntries(entries) as Record<string, readonly [ParamType, number]>;
+}
+
+/** A shape as one short text: the key under which its best plan is remembered. */
+export function convKey(s: ConvShape): string {
+  const pair = (a: number, b: number) => (a === b ? `${a}` : `${a},${b}`);
+  const size = `${s.n}x${s.h}x${s.w}x${s.c}-${s.k} ${s.kh}x${s.kw}`;
+  const steps = `s${pair(s.strideH, s.strideW)} d${pair(s.dilationH, s.dilationW)}`;
+  return `${size} ${steps} p${pair(s.padTop, s.padLeft)} o${s.oh}x${s.ow} g${s.groups}`;
+}

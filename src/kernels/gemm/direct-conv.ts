@@ -1,0 +1,77 @@
+/** Convolution, straight from memory: a thread owns two pixels, its workgroup shares a tile of eight columns of the weight. */
+import { elementType } from "../caps.ts";
+import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
+import { wgsl } from "../wgsl.ts";
+import { type ConvShape, convParams } from "./conv-shape.ts";
+import { columnsOf, loadOr0, putRow } from "./direct.ts";
+import type { DirectPlan } from "./plans.ts";
+import { declareSums, multiplyTile } from "./tile.ts";
+import { type Epilogue, type ProductTypes, writer } from "./write.ts";
+
+const lanes = 32;
+const pixels = 2;
+
+export function directConvKernel(
+  s: ConvShape,
+  { subgroups }: DirectPlan,
+  { operands, result }: ProductTypes,
+  epilogue: Epilogue,
+): KernelSpec {
+  const columns = columnsOf(s.k, s.groups);
+  const step = (s.c / s.groups) % 4 === 0 ? 4 : 1;
+  const pixelTiles = Math.ceil((s.n * s.oh * s.ow) / (lanes * pixels));
+  const columnTiles = Math.ceil(s.k / columns);
+  const at = (row: string, column: string) =>
+    `(wo + c + ${row}) * p.k + min(column + ${column}, p.k - 1u)`;
+  const wide = step === 4;
+  const load = (t: number) => loadOr0("x_", `o${t} + c`, `ok${t}`, operands, wide);
+  const write = writer({
+    width: "p.k",
+    columns: columns === 1 ? 1 : 4,
+    wide: s.k % 4 === 0,
+    result,
+    epilogue,
+  });
+  return kernel({
+    name: "conv2d",
+    inputs: [
+      { name: "x_", type: elementType(operands, wide) },
+      { name: "w_", type: operands },
+      ...write.inputs,
+    ],
+    outputs: [write.output],
+    head: write.head,
+    params: convParams(s, { pixelTiles, columnTiles }),
+    subgroups,
+    workgroup: [lanes],
+    grid: fold(pixelTiles * columnTiles),
+    body: wgsl`let column = (flat / p.pixelTiles) * ${columns}u;
+if (column >= p.k) { return; }
+let first = (flat % p.pixelTiles) * ${lanes * pixels}u + lid.x;
+let pixels = p.n * p.oh * p.ow;
+let c0 = column / p.kg * p.cg;
+${declareSums(pixels, columns)}
+${unroll(
+  pixels,
+  (t) => `let q${t} = first + ${t * lanes}u;
+let x${t} = i32(q${t} % p.ow * p.strideW) - i32(p.padLeft);
+let y${t} = i32(q${t} / p.ow % p.oh * p.strideH) - i32(p.padTop);
+let n${t} = q${t} / p.ow / p.oh * p.h;`,
+)}
+for (var i = 0u; i < p.kh; i++) {
+for (var j = 0u; j < p.kw; j++) {
+${unroll(
+  pixels,
+  (t) => `  let v${t} = y${t} + i32(i * p.dilationH); let u${t} = x${t} + i32(j * p.dilationW);
+  let ok${t} = q${t} < pixels && v${t} >= 0 && u${t} >= 0 && v${t} < i32(p.h) && u${t} < i32(p.w);
+  let o${t} = select(0u, ((n${t} + u32(v${t})) * p.w + u32(u${t})) * p.c + c0, ok${t});`,
+)}
+  let wo = (i * p.kw + j) * p.cg;
+  for (var c = 0u; c < p.cg; c += ${step}u) {
+${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
+${multiplyTile({ rows: step, columns, subgroups, along: "column", at, dtype: operands }, pixels, (t) => `e${t}`)}
+  }
+}}
+${unroll(pixels, (t) => `if (q${t} < pixels) { ${putRow(`q${t}`, t, columns)} }`)}`,
+  });
+}

@@ -1,0 +1,30 @@
+/** What the direct kernels share: columns of a thread, loads as f32, rows of sums handed to the write hook. */
+import { elementType, type Float } from "../caps.ts";
+import { unroll } from "../spec.ts";
+
+/** Channels of a result that one thread computes: eight if they lie in one group. */
+export function columnsOf(channels: number, groups: number): 1 | 4 | 8 {
+  const each = channels / groups;
+  if (groups === 1) return each <= 4 ? 4 : 8;
+  return each % 8 === 0 ? 8 : each % 4 === 0 ? 4 : 1;
+}
+
+/** An element, or four, read as f32, and zero where `ok` is false. */
+export function loadOr0(
+  buffer: string,
+  at: string,
+  ok: string,
+  dtype: Float,
+  wide: boolean,
+): string {
+  const zero = wide ? "vec4<f32>()" : "0.0";
+  const value = wide ? `${buffer}[(${at}) / 4u]` : `${buffer}[${at}]`;
+  const wanted = elementType("f32", wide);
+  return `select(${zero}, ${dtype === "f32" ? value : `${wanted}(${value})`}, ${ok})`;
+}
+
+/** Hands the sums `a<t>_…` of a row to `put`. */
+export function putRow(row: string, t: number, columns: 1 | 4 | 8): string {
+  if (columns === 1) return `put(${row}, column, a${t}_0);`;
+  return unroll(columns / 4, (g) => `put(${row}, column + ${g * 4}u, a${t}_${g});`);
+}
