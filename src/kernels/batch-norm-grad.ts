@@ -4,6 +4,9 @@
  *   db = Σ dy      dw = Σ dy · x̂      dx = w / √(σ² + ε) · (dy − db / m − x̂ · dw / m)
  *
  * Both sums come from one pass over x and dy, dx from another. Running statistics are constants: then dx = dy · w / √(σ² + ε).
+ *
+ * Where a ReLU followed, dy counts where its result is above 0. Both passes find that out from x, which they read anyway; where a
+ * residual was added, the sums' pass reads the result and writes the masked dy, which is the residual's gradient, for the other.
  */
 import { rootOf } from "./batch-norm.ts";
 import {
@@ -18,39 +21,75 @@ import {
   foldThreads,
   typeOf,
 } from "./channels.ts";
-import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
 
-/** Σ dy and Σ dy · (x − μ) of each chunk: two outputs `[chunks · repeat, c]`. */
-export function batchNormSumsKernel(layout: Channels): KernelSpec {
+/** How it is known where a ReLU let dy through: there was none, from x by itself, or from the result. */
+export type ReluMask = "none" | "input" | "result";
+
+export interface BatchNormGradParts {
+  readonly weight: boolean;
+  readonly bias: boolean;
+  readonly eps: number;
+  readonly mask: ReluMask;
+}
+
+/** The affine map of the forward pass, for a mask from x: `scale` and `shift`. */
+function affineOf(layout: Channels, { weight, bias }: BatchNormGradParts, root: string): string {
+  const of = (name: string) => atChannel(name, layout);
+  return `scale = ${weight ? of("w_") : "T(1)"} / ${root}; shift = ${bias ? of("b_") : "T(0)"};`;
+}
+
+/**
+ * Σ dy and Σ dy · (x − μ) of each chunk: two outputs `[chunks · repeat, c]`. Inputs x, dy and the mean; then, for a mask from x, the
+ * variance and, where present, weight and bias; for a mask from the result that, and a third output, the masked dy.
+ */
+export function batchNormSumsKernel(layout: Channels, parts: BatchNormGradParts): KernelSpec {
   const cut = chunksOf(layout);
   const type = typeOf(layout);
+  const { mask, weight, bias, eps } = parts;
+  const channel = { type: channelType(layout) };
+  const own = mask === "input";
   return kernel({
     name: "batchNorm gradient sums",
     inputs: [
       { name: "x_", type },
       { name: "d_", type },
-      { name: "mean_", type: channelType(layout) },
+      { name: "mean_", ...channel },
+      ...(own ? [{ name: "variance_", ...channel }] : []),
+      ...(own && weight ? [{ name: "w_", ...channel }] : []),
+      ...(own && bias ? [{ name: "b_", ...channel }] : []),
+      ...(mask === "result" ? [{ name: "y_", type }] : []),
     ],
     outputs: [
       { name: "sum_", type },
       { name: "dot_", type },
+      ...(mask === "result" ? [{ name: "masked_", type }] : []),
     ],
-    params: channelParams(layout, cut),
+    params: { ...channelParams(layout, cut), ...(own ? { eps: ["f32", eps] } : {}) },
     head: sumsHead(type),
     workgroup: [foldThreads],
     grid: fold(cut.chunks * cut.tiles),
     body: foldRows({
-      init: `var sum = T(); var dotted = T(); var mean = T();
-if (used) { mean = ${atChannel("mean_", layout)}; }`,
-      four: `let a = d_[i0]; let b = d_[i1]; let c = d_[i2]; let d = d_[i3];
-    sum += (a + b) + (c + d);
-    dotted += (a * (x_[i0] - mean) + b * (x_[i1] - mean)) + (c * (x_[i2] - mean) + d * (x_[i3] - mean));`,
-      one: "let a = d_[i]; sum += a; dotted += a * (x_[i] - mean);",
+      init: `var sum = T(); var dotted = T(); var mean = T();${own ? " var scale = T(); var shift = T();" : ""}
+if (used) { mean = ${atChannel("mean_", layout)}; ${own ? affineOf(layout, parts, rootOf(layout)) : ""} }`,
+      four: `${unroll(4, (k) => masked(mask, `x${k}`, `d${k}`, `i${k}`))}
+    sum += (d0 + d1) + (d2 + d3);
+    dotted += (d0 * x0 + d1 * x1) + (d2 * x2 + d3 * x3);`,
+      one: `${masked(mask, "x", "d", "i")} sum += d; dotted += d * x;`,
       store: "sums[lid.x] = sum; dots[lid.x] = dotted;",
       merge: addParts,
       finish: "sum_[out] = sums[lid.x]; dot_[out] = dots[lid.x];",
     }),
   });
+}
+
+/** Names x − μ and the dy that counts at an index. */
+function masked(mask: ReluMask, x: string, d: string, i: string): string {
+  const centred = `let ${x} = x_[${i}] - mean;`;
+  if (mask === "none") return `${centred} let ${d} = d_[${i}];`;
+  const on = mask === "input" ? `${x} * scale + shift` : `y_[${i}]`;
+  const dy = `${centred} let ${d} = select(T(0), d_[${i}], ${on} > T(0));`;
+  return mask === "input" ? dy : `${dy} masked_[${i}] = ${d};`;
 }
 
 function sumsHead(type: string): string {
@@ -61,13 +100,20 @@ var<workgroup> dots: array<T, ${foldThreads}>;`;
 
 const addParts = "sums[lid.x] += sums[other]; dots[lid.x] += dots[other];";
 
-/** The gradients of bias and weight `[c]` from the sums of the chunks. */
+/**
+ * From the sums of the chunks the gradients of bias and weight `[c]`, and what dx needs of each channel, `[4, c]`: μ, √(σ² + ε), db / m
+ * and dw / m / √(σ² + ε).
+ */
 export function batchNormSumsFinishKernel(layout: Channels, eps: number): KernelSpec {
   return kernel({
     name: "batchNorm gradient sums",
-    inputs: ["sum_", "dot_", "variance_"].map((name) => ({ name, type: "f32" })),
-    outputs: ["db_", "dw_"].map((name) => ({ name, type: "f32" })),
-    params: { ...channelParams(layout, chunksOf(layout)), eps: ["f32", eps] },
+    inputs: ["sum_", "dot_", "mean_", "variance_"].map((name) => ({ name, type: "f32" })),
+    outputs: ["db_", "dw_", "channel_"].map((name) => ({ name, type: "f32" })),
+    params: {
+      ...channelParams(layout, chunksOf(layout)),
+      eps: ["f32", eps],
+      scale: ["f32", 1 / layout.m],
+    },
     head: sumsHead("f32"),
     workgroup: [foldThreads],
     grid: fold(layout.c),
@@ -76,29 +122,34 @@ export function batchNormSumsFinishKernel(layout: Channels, eps: number): Kernel
       part: "sum += sum_[i]; dotted += dot_[i];",
       store: "sums[lid.x] = sum; dots[lid.x] = dotted;",
       merge: addParts,
-      finish: "db_[channel] = sums[0]; dw_[channel] = dots[0] / sqrt(variance_[channel] + p.eps);",
+      finish: `let root = sqrt(variance_[channel] + p.eps);
+  db_[channel] = sums[0];
+  dw_[channel] = dots[0] / root;
+  channel_[channel] = mean_[channel];
+  channel_[p.c + channel] = root;
+  channel_[2u * p.c + channel] = sums[0] * p.scale;
+  channel_[3u * p.c + channel] = dots[0] / root * p.scale / root;`,
     }),
   });
 }
 
-/** dx of a training step, from dy, x, mean, variance, db, dw and, where present, weight. */
-export function batchNormGradKernel(
-  layout: Channels,
-  options: { readonly weight: boolean; readonly eps: number },
-): KernelSpec {
-  const { weight, eps } = options;
-  const at = (name: string) => atChannel(name, layout);
+/** dx of a training step, from dy, x, the `[4, c]` of each channel and, where present, weight and (for a mask from x) bias. */
+export function batchNormGradKernel(layout: Channels, parts: BatchNormGradParts): KernelSpec {
+  const { weight, bias, eps } = parts;
+  const own = parts.mask === "input";
+  const row = (k: number) => atChannel("channel_", layout, k);
   return columnKernel(layout, {
     name: "batchNorm gradient",
     data: ["d_", "x_"],
-    perChannel: ["mean_", "variance_", "db_", "dw_", ...(weight ? ["w_"] : [])],
+    perChannel: ["channel_", ...(weight ? ["w_"] : []), ...(own && bias ? ["b_"] : [])],
     eps,
-    setup: `let mean = ${at("mean_")};
-let root = ${rootOf(layout)};
-let scale = ${weight ? at("w_") : "T(1)"} / root;
-let sum = ${at("db_")} * p.scale;
-let along = ${at("dw_")} * p.scale / root;`,
-    each: "y_[i] = scale * (d_[i] - sum - (x_[i] - mean) * along);",
+    setup: `let mean = ${row(0)}; let sum = ${row(2)}; let along = ${row(3)};
+var scale = T(); var shift = T();
+${affineOf(layout, { ...parts, bias: own && bias }, row(1))}`,
+    each: own
+      ? `let x = x_[i] - mean; let d = select(T(0), d_[i], x * scale + shift > T(0));
+y_[i] = scale * (d - sum - x * along);`
+      : "y_[i] = scale * (d_[i] - sum - (x_[i] - mean) * along);",
   });
 }
 

@@ -1,5 +1,6 @@
 /**
- * Batch normalisation over the rows of `[m, c]`: y = (x − μ) / √(σ² + ε) · w + b.
+ * Batch normalisation over the rows of `[m, c]`: y = (x − μ) / √(σ² + ε) · w + b, and in the same launch what often follows it,
+ * y = relu(… + r).
  *
  * μ and σ² come from one pass: means and sums of squared differences of small groups, counted from the first value a thread
  * sees and merged by Chan's formula, so a mean far from zero costs few digits.
@@ -108,21 +109,31 @@ export function batchStatsFinishKernel(layout: Channels, momentum: number): Kern
 /** √(σ² + ε) of the column. */
 export const rootOf = (layout: Channels) => `sqrt(${atChannel("variance_", layout)} + p.eps)`;
 
-/** y from x, mean, variance `[c]` and, where present, weight and bias `[c]`: training and inference alike. */
-export function batchNormKernel(
-  layout: Channels,
-  options: { readonly weight: boolean; readonly bias: boolean; readonly eps: number },
-): KernelSpec {
-  const { weight, bias, eps } = options;
+/** What of the affine map is there, and what follows it: a sum with a residual, a ReLU. */
+export interface BatchNormParts {
+  readonly weight: boolean;
+  readonly bias: boolean;
+  readonly residual: boolean;
+  readonly relu: boolean;
+  readonly eps: number;
+}
+
+/**
+ * y from x, the residual if there is one, mean, variance `[c]` and, where present, weight and bias `[c]`: training and inference
+ * alike. NaN passes the ReLU.
+ */
+export function batchNormKernel(layout: Channels, parts: BatchNormParts): KernelSpec {
+  const { weight, bias, residual, relu, eps } = parts;
   const at = (name: string) => atChannel(name, layout);
+  const z = `(x_[i] - mean) * scale + shift${residual ? " + r_[i]" : ""}`;
   return columnKernel(layout, {
     name: "batchNorm",
-    data: ["x_"],
+    data: ["x_", ...(residual ? ["r_"] : [])],
     perChannel: ["mean_", "variance_", ...(weight ? ["w_"] : []), ...(bias ? ["b_"] : [])],
     eps,
     setup: `let mean = ${at("mean_")};
 let scale = ${weight ? at("w_") : "T(1)"} / ${rootOf(layout)};
 let shift = ${bias ? at("b_") : "T(0)"};`,
-    each: "y_[i] = (x_[i] - mean) * scale + shift;",
+    each: relu ? `let z = ${z}; y_[i] = select(z, T(0), z <= T(0));` : `y_[i] = ${z};`,
   });
 }

@@ -62,10 +62,12 @@ export function channelType({ width, repeat }: Channels): string {
   return width === 4 && repeat === 1 ? "vec4<f32>" : "f32";
 }
 
-/** What tensor `[c]` holds for the channels of `column`. */
-export function atChannel(name: string, { width, repeat }: Channels): string {
-  if (width === 1 || repeat === 1) return `${name}[column]`;
-  return `vec4<f32>(${[0, 1, 2, 3].map((q) => `${name}[(column * 4u + ${q}u) % p.c]`)})`;
+/** What tensor `[c]` holds for the channels of `column`; of `[rows, c]` what its row holds. */
+export function atChannel(name: string, { width, repeat }: Channels, row = 0): string {
+  const start = (size: string) => (row ? `${row}u * ${size} + ` : "");
+  if (width === 1 || repeat === 1) return `${name}[${start("p.columns")}column]`;
+  const at = (q: number) => `${name}[${start("p.c")}(column * 4u + ${q}u) % p.c]`;
+  return `vec4<f32>(${[0, 1, 2, 3].map(at)})`;
 }
 
 /** Parameters of both kinds of kernel. */

@@ -1,14 +1,19 @@
 /** Batch normalisation: PyTorch's values, gradients and running statistics; hard numbers; odd sizes; errors. */
 import { expect, test } from "vitest";
 import {
+  add,
   assertGradients,
   type BatchNormOptions,
   backward,
   batchNorm,
+  mul,
+  relu,
   sum,
+  type Tensor,
 } from "../../src/core/index.ts";
 import { testDevice } from "../device.ts";
 import { rnd } from "../golden.ts";
+import { closeTo } from "./fixtures.ts";
 import { imageOps } from "./op-table-images.ts";
 import { testFamily } from "./run-fixtures.ts";
 
@@ -108,6 +113,92 @@ test("gradients agree with differences, in training and in inference", async () 
   for (const t of [x, w, b]) t.dispose();
 });
 
+/** Launches, the result and the gradients of x, weight, bias and residual, weighted so that none of them is zero. */
+async function fusedOrApart(shape: number[], fused: boolean, how: Partial<BatchNormOptions>) {
+  const c = shape.at(-1)!;
+  const draw = (name: string, s: number[]) =>
+    device.tensor(Float32Array.from(rnd(`${name} ${shape}`, s)), s).setRequiresGrad(true);
+  const [x, weight, bias] = [draw("x", shape), draw("weight", [c]), draw("bias", [c])];
+  const residual = how.residual && draw("residual", shape);
+  const before = device.queue.launches;
+  const { relu: ends, training = true } = how;
+  const y = device.scope(() => {
+    const running = { runningMean: device.full([c], 0.1), runningVar: device.full([c], 0.5) };
+    const plain = { weight, bias, ...running, training };
+    const out = fused
+      ? batchNorm(x, { ...plain, residual, ...(ends === undefined ? {} : { relu: ends }) })
+      : apart(batchNorm(x, plain), residual, ends);
+    const own = out.view();
+    backward(sum(mul(out, draw("out", shape).setRequiresGrad(false))));
+    return own;
+  });
+  const launches = device.queue.launches - before;
+  const leaves = [x, weight, bias, residual].filter((t) => t !== undefined);
+  const numbers = await Promise.all([y, ...leaves.map((t) => t.grad!)].map((t) => t.data()));
+  for (const t of [y, ...leaves]) t.dispose();
+  return { launches, numbers };
+}
+
+function apart(y: Tensor, residual: Tensor | undefined, ends: boolean | undefined): Tensor {
+  const whole = residual ? add(y, residual) : y;
+  return ends ? relu(whole) : whole;
+}
+
+const added = {} as Tensor; // stands for a residual that is drawn
+
+for (const shape of [
+  [2, 3, 5, 7],
+  [2, 4, 5, 18],
+  [3, 3, 3, 3],
+  [1, 8, 8, 64],
+  [5, 1, 1, 1],
+  [4099, 6],
+])
+  for (const how of [{ relu: true }, { residual: added }, { residual: added, relu: true }]) {
+    test(`with ${Object.keys(how).join(" and ")} in one op [${shape}] gives the same as apart`, async () => {
+      for (const training of [true, false]) {
+        const [one, many] = [
+          await fusedOrApart(shape, true, { ...how, training }),
+          await fusedOrApart(shape, false, { ...how, training }),
+        ];
+        one.numbers.forEach((numbers, i) => {
+          const size = many.numbers[i]!.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
+          closeTo(numbers, many.numbers[i]!, { rtol: 1e-5, atol: 1e-6 * size });
+        });
+        if (training) {
+          expect(one.launches).toBeLessThan(many.launches);
+          const again = await fusedOrApart(shape, true, { ...how, training });
+          expect(again.numbers).toEqual(one.numbers);
+        }
+      }
+    });
+  }
+
+test("a ReLU at the end keeps what is not a number", async () => {
+  const [y] = await device.read(() => {
+    const x = device.tensor([Number.NaN, 1, 2, -3], [2, 2]);
+    const running = { runningMean: device.zeros([2]), runningVar: device.ones([2]) };
+    return [batchNorm(x, { ...running, training: false, relu: true, eps: 0 })];
+  });
+  expect([...y!]).toEqual([Number.NaN, 1, 2, 0]);
+});
+
+test("with a residual and a ReLU gradients agree with differences", async () => {
+  const shape = [2, 3, 4, 3];
+  const x = device.tensor(Float32Array.from(rnd("differences", shape)), shape);
+  const far = rnd("residual of differences", shape, -1, 1).map((v) => v + 9 * Math.sign(v)); // from the kink
+  const residual = device.tensor(Float32Array.from(far), shape);
+  const [w, b] = [device.tensor([0.5, -1, 2], [3]), device.tensor([1, 0, -1], [3])];
+  await assertGradients(
+    (t, weight, bias, r) => {
+      const running = { runningMean: device.zeros([3]), runningVar: device.ones([3]) };
+      return batchNorm(t, { weight, bias, ...running, training: true, residual: r, relu: true });
+    },
+    [x, w, b, residual],
+  );
+  for (const t of [x, w, b, residual]) t.dispose();
+});
+
 test("a frozen layer asks for no sums, and the same batch gives the same bits", async () => {
   const x = device
     .tensor(Float32Array.from(rnd("frozen", [501, 7])), [501, 7])
@@ -157,6 +248,9 @@ test("errors name the rule, the shapes and the way out", () => {
     expect(run([2, 3], 4)).toThrow("batchNorm: runningMean must be [3], got [4] (input [2, 3])");
     expect(run([2, 3], 3, { weight: device.ones([3, 1]) })).toThrow(
       "weight must be [3], got [3, 1]",
+    );
+    expect(run([2, 3], 3, { residual: device.ones([3, 2]) })).toThrow(
+      "residual must have the input's shape, got [3, 2] (input [2, 3])",
     );
     expect(run([3], 3)).toThrow("batchNorm: input must be [..., C] (input [3])");
     expect(run([2, 3], 3, { momentum: 2 })).toThrow("momentum must be in [0, 1], got 2");

@@ -1,6 +1,7 @@
-/** Batch normalisation over all axes but the last, with its gradients. */
+/** Batch normalisation over all axes but the last, alone or with the sum and the ReLU that follow it in residual networks. */
 import { LoupeError } from "../../error.ts";
 import {
+  type BatchNormGradParts,
   batchNormEvalGradKernel,
   batchNormGradKernel,
   batchNormKernel,
@@ -12,9 +13,10 @@ import {
   channelsOf,
   chunksOf,
 } from "../../kernels/index.ts";
-import { carriesGrad, track } from "../autograd.ts";
+import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { add, relu } from "./pointwise.ts";
 
 export interface BatchNormOptions {
   /** `[C]`, with `bias` the affine map after normalising; left out it is 1. */
@@ -31,50 +33,64 @@ export interface BatchNormOptions {
   readonly momentum?: number;
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
+  /** Of x's shape; added after the affine map. */
+  readonly residual?: Tensor | undefined;
+  /** Ends with a ReLU. Default false. */
+  readonly relu?: boolean;
 }
 
-/** What a gradient needs: the statistics x was normalised with. */
-interface Saved {
+/** What a gradient needs: the statistics x was normalised with, and what was made of it. */
+interface Saved extends BatchNormOptions {
+  readonly x: Tensor;
   readonly layout: Channels;
   readonly mean: Tensor;
   readonly variance: Tensor;
-  readonly eps: number;
+  readonly parts: BatchNormGradParts;
 }
 
 /**
- * (x − mean) / √(variance + eps) · weight + bias for each channel, as PyTorch's `batch_norm`.
+ * (x − mean) / √(variance + eps) · weight + bias for each channel, as PyTorch's `batch_norm`; with `residual` and `relu`
+ * relu(… + residual), in the same pass over memory, forward and backward.
  * @param x `[N, H, W, C]`, or any shape whose last axis is C
  * @throws LoupeError `shape` when C does not fit, or a training batch has fewer than two values per channel
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
-  const { weight, bias, runningMean, runningVar, training, momentum = 0.1, eps = 1e-5 } = options;
+  const { weight, bias, residual, training, momentum = 0.1, eps = 1e-5 } = options;
   checkBatchNorm(x, options, momentum, eps);
+  const inputs = [x, weight, bias, residual].filter((t) => t !== undefined);
+  const rest = residual !== undefined || options.relu === true;
+  if (rest && !training && isGradEnabled() && inputs.some(carriesGrad)) return apart(x, options);
   const c = x.shape.at(-1) as number;
   const y = x.device.empty(x.shape);
-  const inputs = [x, weight, bias].filter((t) => t !== undefined);
   if (x.size === 0) return track("batchNorm", y, inputs, () => inputs.map(zerosLike));
   const layout = channelsOf(x.size / c, c);
+  const given = { weight: !!weight, bias: !!bias, residual: !!residual };
+  const parts = { ...given, relu: options.relu === true, eps };
   const [mean, variance] = training
-    ? batchStatistics(x, layout, runningMean, runningVar, momentum)
-    : [runningMean, runningVar];
+    ? batchStatistics(x, layout, options, momentum)
+    : [options.runningMean, options.runningVar];
+  const data = residual ? [x, residual] : [x];
   const affine = [weight, bias].filter((t) => t !== undefined);
-  const spec = batchNormKernel(layout, { weight: !!weight, bias: !!bias, eps });
-  launch(spec, [x, mean, variance, ...affine], [y]);
-  const saved: Saved = { layout, mean, variance, eps };
-  return track("batchNorm", y, inputs, (dy) => {
-    const { dx, dw, db } = gradients(x, weight, bias, dy, saved, training);
-    return [dx, ...(weight ? [dw] : []), ...(bias ? [db] : [])];
-  });
+  launch(batchNormKernel(layout, parts), [...data, mean, variance, ...affine], [y]);
+  const mask = !parts.relu ? "none" : residual ? "result" : "input";
+  const saved: Saved = { ...options, x, layout, mean, variance, parts: { ...parts, mask } };
+  return track("batchNorm", y, inputs, (dy) => gradients(saved, y, dy));
 }
 
 const zerosLike = (t: Tensor) => t.device.zeros(t.shape);
+
+/** Op by op: for gradients under running statistics, which nothing here trains with. */
+function apart(x: Tensor, { residual, relu: ends, ...plain }: BatchNormOptions): Tensor {
+  const y = batchNorm(x, plain);
+  const sum = residual ? add(y, residual) : y;
+  return ends ? relu(sum) : sum;
+}
 
 /** Mean and biased variance `[C]` of the batch; moves the running statistics towards them. */
 function batchStatistics(
   x: Tensor,
   layout: Channels,
-  runningMean: Tensor,
-  runningVar: Tensor,
+  { runningMean, runningVar }: BatchNormOptions,
   momentum: number,
 ): [Tensor, Tensor] {
   const { c } = layout;
@@ -96,41 +112,61 @@ function partSums({ device }: Tensor, layout: Channels): [Tensor, Tensor] {
   return [device.empty(shape), device.empty(shape)];
 }
 
-function gradients(
-  x: Tensor,
-  weight: Tensor | undefined,
-  bias: Tensor | undefined,
-  dy: Tensor,
-  saved: Saved,
-  training: boolean,
-): { dx?: Tensor; dw?: Tensor; db?: Tensor } {
-  const { layout, mean, variance, eps } = saved;
-  const wanted = carriesGrad(x);
+/** The gradients of x, and of weight, bias and residual where they are there, in this order. */
+function gradients(saved: Saved, y: Tensor, dy: Tensor): (Tensor | undefined)[] {
+  const { x, weight, bias, residual, training } = saved;
   const affine = [weight, bias].some((t) => t && carriesGrad(t));
-  const { dw, db } = affine || training ? affineGradients(x, dy, saved) : {};
-  if (!wanted) return { ...(dw && { dw }), ...(db && { db }) };
+  const sums = affine || training ? channelSums(saved, y, dy) : undefined;
+  const d = sums?.masked ?? dy;
+  return [
+    carriesGrad(x) ? inputGradient(saved, d, sums?.channel) : undefined,
+    ...(weight ? [sums?.dw] : []),
+    ...(bias ? [sums?.db] : []),
+    ...(residual ? [d] : []),
+  ];
+}
+
+function inputGradient(saved: Saved, dy: Tensor, channel: Tensor | undefined): Tensor {
+  const { x, layout, weight, bias, training, variance, parts } = saved;
   const dx = x.device.empty(x.shape);
   const scale = weight ? [weight] : [];
-  if (dw && db && training) {
-    const spec = batchNormGradKernel(layout, { weight: !!weight, eps });
-    launch(spec, [dy, x, mean, variance, db, dw, ...scale], [dx]);
+  if (channel && training) {
+    const shift = bias && parts.mask === "input" ? [bias] : [];
+    launch(batchNormGradKernel(layout, parts), [dy, x, channel, ...scale, ...shift], [dx]);
   } else {
-    const spec = batchNormEvalGradKernel(layout, { weight: !!weight, eps });
-    launch(spec, [dy, variance, ...scale], [dx]);
+    launch(batchNormEvalGradKernel(layout, parts), [dy, variance, ...scale], [dx]);
   }
-  return { dx, ...(dw && { dw }), ...(db && { db }) };
+  return dx;
+}
+
+interface ChannelSums {
+  readonly dw: Tensor;
+  readonly db: Tensor;
+  /** What dx needs of each channel, `[4, C]`. */
+  readonly channel: Tensor;
+  /** dy where the result's ReLU let it through, if that was read from the result. */
+  readonly masked?: Tensor;
 }
 
 /** Σ dy · x̂ and Σ dy for each channel, in one pass over x and dy. */
-function affineGradients(x: Tensor, dy: Tensor, saved: Saved): { dw: Tensor; db: Tensor } {
-  const { layout, mean, variance, eps } = saved;
+function channelSums(saved: Saved, y: Tensor, dy: Tensor): ChannelSums {
+  const { x, layout, mean, variance, weight, bias, parts } = saved;
+  const { device } = x;
   const [sums, dots] = partSums(x, layout);
-  const [db, dw] = [x.device.empty([layout.c]), x.device.empty([layout.c])];
-  launch(batchNormSumsKernel(layout), [x, dy, mean], [sums, dots]);
-  launch(batchNormSumsFinishKernel(layout, eps), [sums, dots, variance], [db, dw]);
+  const [db, dw] = [device.empty([layout.c]), device.empty([layout.c])];
+  const channel = device.empty([4, layout.c]);
+  const own = parts.mask === "input" ? [variance, weight, bias] : [];
+  const masked = parts.mask === "result" ? [device.empty(x.shape)] : [];
+  const inputs = [x, dy, mean, ...own, ...(masked[0] ? [y] : [])].filter((t) => t !== undefined);
+  launch(batchNormSumsKernel(layout, parts), inputs, [sums, dots, ...masked]);
+  launch(
+    batchNormSumsFinishKernel(layout, parts.eps),
+    [sums, dots, mean, variance],
+    [db, dw, channel],
+  );
   sums.dispose();
   dots.dispose();
-  return { dw, db };
+  return { dw, db, channel, ...(masked[0] && { masked: masked[0] }) };
 }
 
 function checkBatchNorm(x: Tensor, o: BatchNormOptions, momentum: number, eps: number): void {
@@ -140,7 +176,7 @@ function checkBatchNorm(x: Tensor, o: BatchNormOptions, momentum: number, eps: n
     runningMean: o.runningMean,
     runningVar: o.runningVar,
   }).filter((e): e is [string, Tensor] => e[1] !== undefined);
-  const tensors = [x, ...named.map(([, t]) => t)];
+  const tensors = [x, ...named.map(([, t]) => t), ...(o.residual ? [o.residual] : [])];
   deviceOf("batchNorm", tensors);
   requireDType("batchNorm", "f32", ...tensors);
   const fail = (rule: string) =>
@@ -155,6 +191,10 @@ function checkBatchNorm(x: Tensor, o: BatchNormOptions, momentum: number, eps: n
   if (o.training && each < 2) {
     const found = `got ${each}; raise the batch or image size, or set training to false`;
     throw fail(`training needs at least 2 values per channel, ${found}`);
+  }
+  const { residual } = o;
+  if (residual && show(residual.shape) !== show(x.shape)) {
+    throw fail(`residual must have the input's shape, got ${show(residual.shape)}`);
   }
   if (!(momentum >= 0 && momentum <= 1)) throw fail(`momentum must be in [0, 1], got ${momentum}`);
   if (!(eps >= 0 && Number.isFinite(eps))) throw fail(`eps must be 0 or more, got ${eps}`);
