@@ -82,12 +82,14 @@ export interface BackwardOptions {
  * @param output one element, unless `gradient` (of the same shape) is given
  */
 export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+  output.device.recording?.markBackward();
   propagate(output, gradient, {
     visit(tensor, dy) {
       if (!tensor.requiresGrad || tensor.node) return;
       if (tensor.disposed) throw new LoupeError("memory", `backward: the leaf ${tensor} was freed`);
-      const sum = tensor.grad ? accumulate(tensor.grad, dy) : alone(dy);
-      tensor.grad?.dispose();
+      const before = tensor.grad?.disposed ? null : tensor.grad; // a step that failed may have freed it
+      const sum = before ? accumulate(before, dy) : alone(dy);
+      before?.dispose();
       tensor.grad = sum.keep();
     },
     leave(tensor) {

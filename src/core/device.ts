@@ -5,10 +5,13 @@ import { toF16 } from "./f16.ts";
 import { formatBytes, Memory } from "./memory.ts";
 import type { AdapterInfo, DeviceOptions } from "./open.ts";
 import { copyElements } from "./ops/accumulate.ts";
+import { Planner } from "./planner.ts";
 import { Queue } from "./queue.ts";
 import { readBuffer } from "./read.ts";
+import { type RecordedLaunch, type Recording, unrecordable } from "./recording.ts";
 import { type Leak, Scopes } from "./scope.ts";
 import { type HostArray, type Shape, Tensor } from "./tensor.ts";
+import { Workspace } from "./workspace.ts";
 
 /** An open GPU. Everything on it is freed by `close`. */
 export class Device {
@@ -16,6 +19,12 @@ export class Device {
   readonly memory: Memory;
   readonly queue: Queue;
   readonly scopes: Scopes = new Scopes();
+  /** Chooses how ops are computed. */
+  readonly planner: Planner = new Planner();
+  /** The memory that recorded programs share. */
+  readonly workspace: Workspace;
+  /** What is being recorded, while `program` records. */
+  recording: Recording | undefined;
   /** The native device, for tools that measure. */
   readonly native: GPUDevice;
   /** Dawn's instance; keeps it from being collected while the device lives. */
@@ -44,6 +53,7 @@ export class Device {
         this.queue.forgetBuffers();
       },
     });
+    this.workspace = new Workspace(this.memory);
     native.lost.then((lost) => {
       const what = `the GPU was lost: ${textOf(lost.message)}`;
       this.queue.fail(new LoupeError("device", `device: ${what}; resume from the last checkpoint`));
@@ -70,13 +80,24 @@ export class Device {
       const text = `${data.length} numbers for shape [${shape.join(", ")}] of ${sizeOf(shape)}`;
       throw new LoupeError("shape", `tensor: got ${text}`);
     }
+    if (this.recording) return this.#constant(hostBytes(data, dtype), shape, dtype);
     const tensor = this.empty(shape, dtype);
     if (data.length) this.write(tensor, data);
     return tensor;
   }
 
+  /** Host data inside a recording: written once, the same at every run. */
+  #constant(bytes: Uint8Array<ArrayBuffer>, shape: Shape, dtype: DType): Tensor {
+    const storage = this.memory.allocate(bytes.byteLength, `constant [${shape.join(", ")}]`);
+    if (bytes.byteLength) this.queue.write(storage.buffer, 0, bytes);
+    storage.refs++; // the recording's
+    this.recording?.constants.push({ storage, data: bytes.slice() });
+    return new Tensor(this, storage, shape, dtype);
+  }
+
   /** Overwrites a tensor's elements in place. */
   write(tensor: Tensor, data: HostArray | readonly number[]): void {
+    this.requireNoRecording("writing to a tensor");
     if (data.length !== tensor.size) {
       throw new LoupeError("shape", `write: ${data.length} numbers into ${tensor}`);
     }
@@ -102,7 +123,9 @@ export class Device {
       throw new LoupeError("device", `empty: ${this.adapter.name} has no f16 (shader-f16)`);
     }
     const bytes = sizeOf(shape) * bytesOf[dtype];
-    const storage = this.memory.allocate(bytes, `tensor ${dtype} [${shape.join(", ")}]`);
+    const storage =
+      this.recording?.allocate(bytes) ??
+      this.memory.allocate(bytes, `tensor ${dtype} [${shape.join(", ")}]`);
     return new Tensor(this, storage, shape, dtype);
   }
 
@@ -125,7 +148,25 @@ export class Device {
     if (tensor.size === 0) return;
     const spec = fillKernel(tensor.size, tensor.dtype, value);
     const range = { offset: tensor.offset, size: bindingSize(tensor) };
-    this.queue.push(spec, [tensor.storage], [range], [tensor.shape]);
+    const { storage } = tensor;
+    this.submit({
+      spec,
+      buffers: [storage],
+      ranges: [range],
+      shapes: [tensor.shape],
+      refresh: undefined,
+    });
+  }
+
+  /** Queues a launch, or notes it while a program is recorded. */
+  submit(launch: RecordedLaunch): void {
+    if (this.recording) this.recording.push(launch);
+    else this.queue.push(launch);
+  }
+
+  /** Throws while a program is recorded. */
+  requireNoRecording(what: string): void {
+    if (this.recording) throw unrecordable(what, "do it before or after the program");
   }
 
   /**
@@ -141,7 +182,12 @@ export class Device {
    * made are freed; returned parameters and state live on.
    * @example const [loss] = await device.read(() => [step(images)]);
    */
-  async read(fn: () => readonly Tensor[]): Promise<HostArray[]> {
+  read(fn: () => readonly Tensor[]): Promise<HostArray[]> {
+    this.requireNoRecording("reading a tensor");
+    return this.#readAll(fn);
+  }
+
+  async #readAll(fn: () => readonly Tensor[]): Promise<HostArray[]> {
     const tensors = this.scope(() => fn().map((t) => t.view())); // those of others stay theirs
     try {
       return await Promise.all(tensors.map((t) => t.data()));
@@ -157,8 +203,9 @@ export class Device {
   }
 
   /** Waits until all queued work is done; rejects when any of it was refused. */
-  async settle(): Promise<void> {
-    await this.queue.settle();
+  settle(): Promise<void> {
+    this.requireNoRecording("waiting for the GPU");
+    return this.queue.settle();
   }
 
   /** Tensors nobody owns, with the line that made each. */

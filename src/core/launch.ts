@@ -4,11 +4,17 @@ import type { KernelSpec } from "../kernels/index.ts";
 import { bindingSize } from "./device.ts";
 import type { Tensor } from "./tensor.ts";
 
+export interface LaunchOptions {
+  /** Makes the spec anew, with other parameters only: called at every run of a recorded program. */
+  readonly refresh?: () => KernelSpec;
+}
+
 /** Queues one kernel. Inputs and outputs in the order of the spec's buffers; outputs may not be inputs too. */
 export function launch(
   spec: KernelSpec,
   inputs: readonly Tensor[],
   outputs: readonly Tensor[],
+  { refresh }: LaunchOptions = {},
 ): void {
   const tensors = [...inputs, ...outputs];
   const device = deviceOf(spec.name, tensors);
@@ -23,12 +29,8 @@ export function launch(
     }
   }
   const ranges = tensors.map((t) => ({ offset: t.offset, size: bindingSize(t) }));
-  device.queue.push(
-    spec,
-    storages,
-    ranges,
-    tensors.map((t) => t.shape),
-  );
+  const shapes = tensors.map((t) => t.shape);
+  device.submit({ spec, buffers: storages, ranges, shapes, refresh });
 }
 
 /** The device of the arguments; they must agree and be alive. */

@@ -3,7 +3,7 @@
  * buffer returns to a pool of size classes and is handed out again. Launches run in the order they were queued, so a buffer
  * may be reused at once.
  *
- * Everything is allocated through `allocate`, which is where a recorded program will later put its own plan.
+ * Recorded programs plan their memory themselves (workspace.ts) and only `reserve` it here, to the byte.
  */
 import { LoupeError } from "../error.ts";
 
@@ -13,6 +13,8 @@ export interface Storage {
   readonly buffer: GPUBuffer;
   /** Size of the buffer, at least what was asked for. */
   readonly bytes: number;
+  /** True when it returns to the pool; false for the memory of programs, which plan their own. */
+  readonly pooled: boolean;
   refs: number;
 }
 
@@ -86,14 +88,32 @@ export class Memory {
     const size = Math.min(sizeClass(bytes), Math.floor(this.#binding / 4) * 4);
     const storage = this.#free.get(size)?.pop();
     if (storage) this.#pooled -= size;
-    const result = storage ?? this.#create(size, what);
+    const result = storage ?? this.#create(size, what, true);
     result.refs = 1;
     this.#live += size;
     this.#liveBuffers++;
     return result;
   }
 
-  #create(size: number, what: string): Storage {
+  /** A buffer of `bytes` outside the pool, until `unreserve`. */
+  reserve(bytes: number, what: string): Storage {
+    const size = Math.ceil(bytes / 256) * 256;
+    if (this.#pooled >= size) this.trim(); // what waits in the pool would only add up
+    const storage = this.#create(size, what, false);
+    this.#live += size;
+    this.#liveBuffers++;
+    return storage;
+  }
+
+  /** Destroys a reserved buffer. */
+  unreserve(storage: Storage): void {
+    this.#beforeDestroy();
+    storage.buffer.destroy();
+    this.#live -= storage.bytes;
+    this.#liveBuffers--;
+  }
+
+  #create(size: number, what: string, pooled: boolean): Storage {
     // changing shapes must not fill the GPU with buffers of sizes that never come again
     if (this.#pooled > Math.max(spare, this.#live)) this.trim();
     if (this.#live + this.#pooled + size > this.#limit) this.trim();
@@ -125,12 +145,12 @@ export class Memory {
       () => {}, // the device went away; its own handler reports that
     );
     this.#peak = Math.max(this.#peak, this.#live + this.#pooled + size);
-    return { id: this.#nextId++, buffer, bytes: size, refs: 1 };
+    return { id: this.#nextId++, buffer, bytes: size, pooled, refs: 1 };
   }
 
   /** Gives up one reference; the last one returns the buffer to the pool. */
   release(storage: Storage): void {
-    if (--storage.refs > 0) return;
+    if (--storage.refs > 0 || !storage.pooled) return;
     this.#live -= storage.bytes;
     this.#liveBuffers--;
     this.#pooled += storage.bytes;

@@ -1,6 +1,6 @@
 /**
  * The order of work. Launches are collected and sent in one command buffer with one compute pass; parameters of all of them go
- * up in one write. A launch is data (pipeline, buffers, grid, parameters), which is what a recorded program replays.
+ * up in one write. A recorded program has its bind groups and parameters ready and only sends its list again (`replay`).
  *
  * The first error (validation, lost device, no memory) fails the queue for good: later launches and reads reject with it.
  */
@@ -11,7 +11,6 @@ import type { Storage } from "./memory.ts";
 /** One queued launch. */
 export interface Launch {
   readonly spec: KernelSpec;
-  readonly pipeline: GPUComputePipeline;
   readonly buffers: readonly Storage[];
   /** Bytes bound of each buffer. */
   readonly ranges: readonly { readonly offset: number; readonly size: number }[];
@@ -19,15 +18,32 @@ export interface Launch {
   readonly shapes: readonly (readonly number[])[];
 }
 
-const slotBytes = maxParamBytes; // also the alignment of a dynamic offset
+/** A launch with everything the GPU needs, for `replay`. */
+export interface Prepared {
+  readonly launch: Launch;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  /** Where its parameters lie in the program's uniforms. */
+  readonly offsets: number[];
+}
+
+/** Elements of one buffer to copy into another. */
+export interface Copy {
+  readonly from: GPUBuffer;
+  readonly fromOffset: number;
+  readonly to: GPUBuffer;
+  readonly bytes: number;
+}
+
+/** Bytes between the parameters of two launches; also the alignment of a dynamic offset. */
+export const slotBytes: number = maxParamBytes;
 const slots = 256;
+/** Launches of a replay in one command buffer: the GPU begins while the next are encoded. */
+const replayed = 1024;
 
 export class Queue {
   readonly #gpu: GPUDevice;
-  readonly #pipelines = new Map<
-    string,
-    { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }
-  >();
+  readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #uniforms: GPUBuffer;
@@ -67,19 +83,10 @@ export class Queue {
     if (this.#failure) throw this.#failure;
   }
 
-  push(
-    spec: KernelSpec,
-    buffers: readonly Storage[],
-    ranges: Launch["ranges"],
-    shapes: Launch["shapes"],
-  ): void {
+  push(launch: Launch): void {
     this.check();
-    if ((spec.params?.byteLength ?? 0) > slotBytes) {
-      const text = `${spec.params?.byteLength} bytes of parameters, at most ${slotBytes} fit`;
-      throw new LoupeError("shape", `${describe({ spec, shapes })}: ${text}`);
-    }
-    const { pipeline } = this.#pipeline(spec, shapes);
-    this.#pending.push({ spec, pipeline, buffers, ranges, shapes });
+    this.#pipeline(launch);
+    this.#pending.push(launch);
     this.#launches++;
     if (this.#pending.length === slots) this.flush();
   }
@@ -113,16 +120,97 @@ export class Queue {
       if (spec.params) this.#staging.set(spec.params, i * slotBytes);
     });
     this.#gpu.queue.writeBuffer(this.#uniforms, 0, this.#staging, 0, launches.length * slotBytes);
+    const slotOf = launches.map((_, i) => i);
+    this.#submit(this.prepare(launches, this.#uniforms, slotOf), this.#gpu.createCommandEncoder());
+  }
+
+  /**
+   * Makes ready what `replay` sends.
+   * @param uniforms holds the parameters of launch i at `slotOf[i]` slots
+   */
+  prepare(launches: readonly Launch[], uniforms: GPUBuffer, slotOf: readonly number[]): Prepared[] {
+    this.check();
+    const prepared: Prepared[] = [];
+    this.#guard(prepared, () => {
+      launches.forEach((launch, i) => {
+        const slot = slotOf[i] as number;
+        const offsets = launch.spec.params ? [slot * slotBytes] : [];
+        const pipeline = this.#pipeline(launch);
+        prepared.push({ launch, pipeline, group: this.#bindGroup(launch, uniforms), offsets });
+      });
+    });
+    return prepared;
+  }
+
+  /** Sends a prepared list again, after everything queued so far: the copies, then the launches in order. */
+  replay(prepared: readonly Prepared[], copies: readonly Copy[]): void {
+    this.flush();
+    for (let i = 0; i === 0 || i < prepared.length; i += replayed) {
+      const encoder = this.#gpu.createCommandEncoder();
+      if (i === 0) {
+        for (const c of copies) encoder.copyBufferToBuffer(c.from, c.fromOffset, c.to, 0, c.bytes);
+      }
+      const all = prepared.length <= replayed;
+      this.#submit(all ? prepared : prepared.slice(i, i + replayed), encoder);
+    }
+    this.#launches += prepared.length;
+  }
+
+  /** Bytes for the parameters of a program. */
+  createUniforms(bytes: number): GPUBuffer {
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    return this.#gpu.createBuffer({ size: bytes, usage, label: "parameters of a program" });
+  }
+
+  /**
+   * Compiles what is missing, all at once.
+   * @param onProgress how many of how many are ready
+   */
+  async compile(
+    launches: readonly Launch[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void> {
+    const missing = new Map<string, Launch>();
+    for (const l of launches) {
+      if (!this.#pipelines.has(l.spec.code)) missing.set(l.spec.code, l);
+    }
+    let done = 0;
+    const total = missing.size;
+    const one = async (launch: Launch) => {
+      try {
+        const made = await this.#gpu.createComputePipelineAsync(this.#pipelineOf(launch.spec));
+        this.#pipelines.set(launch.spec.code, made);
+      } catch (cause) {
+        this.fail(refused(launch, cause instanceof Error ? cause.message : String(cause)));
+      }
+      onProgress?.(++done, total);
+    };
+    this.#gpu.pushErrorScope("validation");
+    const work = [...missing.values()].map(one);
+    this.#judge(() => {}); // the pipelines' own errors say more
+    await Promise.all(work);
+    this.check();
+  }
+
+  #submit(prepared: readonly Prepared[], encoder: GPUCommandEncoder): void {
+    this.#guard(prepared, () => {
+      encode(encoder, prepared);
+      this.#gpu.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Runs `work`; what the GPU refuses fails the queue with the name of the launch it refused. */
+  #guard(prepared: readonly Prepared[], work: () => void): void {
     this.#gpu.pushErrorScope("validation");
     try {
-      this.#gpu.queue.submit([this.#encode(launches).finish()]);
+      work();
     } catch (cause) {
-      this.fail(deviceError(listOf(launches), String(cause)));
+      this.fail(cause instanceof LoupeError ? cause : deviceError(listOf(prepared), String(cause)));
       this.check();
     } finally {
       this.#judge(async (error) => {
-        const culprit = await this.#findCulprit(launches).catch(() => undefined);
-        this.fail(deviceError(culprit ? describe(culprit) : listOf(launches), error.message));
+        const culprit = await this.#findCulprit(prepared).catch(() => undefined);
+        this.fail(deviceError(culprit ? describe(culprit) : listOf(prepared), error.message));
       });
     }
   }
@@ -158,21 +246,6 @@ export class Queue {
     this.#bindGroups.clear();
   }
 
-  #encode(launches: readonly Launch[]): GPUCommandEncoder {
-    const encoder = this.#gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    let current: GPUComputePipeline | undefined;
-    launches.forEach((launch, i) => {
-      if (launch.pipeline !== current) pass.setPipeline(launch.pipeline);
-      current = launch.pipeline;
-      const offsets = launch.spec.params ? [i * slotBytes] : [];
-      pass.setBindGroup(0, this.#bindGroup(launch), offsets);
-      pass.dispatchWorkgroups(...launch.spec.grid);
-    });
-    pass.end();
-    return encoder;
-  }
-
   /** Closes an error scope; reads wait for its verdict. Never rejects. */
   #judge(onError: (error: GPUError) => void | Promise<void>): void {
     const verdict = this.#gpu.popErrorScope().then(
@@ -184,35 +257,36 @@ export class Queue {
   }
 
   /** Encodes the launches again one by one to learn which was refused. Nothing is submitted. */
-  async #findCulprit(launches: readonly Launch[]): Promise<Launch | undefined> {
-    for (const launch of launches) {
+  async #findCulprit(launches: readonly Prepared[]): Promise<Launch | undefined> {
+    for (const prepared of launches) {
       this.#gpu.pushErrorScope("validation");
-      this.#encode([launch]).finish();
-      if (await this.#gpu.popErrorScope()) return launch;
+      const encoder = this.#gpu.createCommandEncoder();
+      encode(encoder, [prepared]);
+      encoder.finish();
+      if (await this.#gpu.popErrorScope()) return prepared.launch;
     }
     return undefined;
   }
 
-  #pipeline(
-    spec: KernelSpec,
-    shapes: Launch["shapes"],
-  ): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
+  #pipeline(launch: Launch): GPUComputePipeline {
+    const { spec } = launch;
     const known = this.#pipelines.get(spec.code);
     if (known) return known;
+    if ((spec.params?.byteLength ?? 0) > slotBytes) {
+      const text = `${spec.params?.byteLength} bytes of parameters, at most ${slotBytes} fit`;
+      throw new LoupeError("shape", `${describe(launch)}: ${text}`);
+    }
     this.#gpu.pushErrorScope("validation");
-    const layout = this.#layout(spec);
-    const module = this.#gpu.createShaderModule({ code: spec.code, label: spec.name });
-    const pipeline = this.#gpu.createComputePipeline({
-      layout: layout.pipeline,
-      compute: { module, entryPoint: "main" },
-      label: spec.name,
-    });
-    this.#judge((error) => {
-      this.fail(deviceError(`${describe({ spec, shapes })}: shader refused`, error.message));
-    });
-    const made = { pipeline, layout: layout.group };
+    const made = this.#gpu.createComputePipeline(this.#pipelineOf(spec));
+    this.#judge((error) => this.fail(refused(launch, error.message)));
     this.#pipelines.set(spec.code, made);
     return made;
+  }
+
+  #pipelineOf(spec: KernelSpec): GPUComputePipelineDescriptor {
+    const module = this.#gpu.createShaderModule({ code: spec.code, label: spec.name });
+    const layout = this.#layout(spec).pipeline;
+    return { layout, compute: { module, entryPoint: "main" }, label: spec.name };
   }
 
   #layout(spec: KernelSpec): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
@@ -235,28 +309,49 @@ export class Queue {
     return made;
   }
 
-  #bindGroup({ spec, buffers, ranges }: Launch): GPUBindGroup {
+  /** Bind groups of the queue's own launches are remembered. */
+  #bindGroup(launch: Launch, uniforms: GPUBuffer): GPUBindGroup {
+    if (uniforms !== this.#uniforms) return this.#createBindGroup(launch, uniforms);
+    const { spec, buffers, ranges } = launch;
     const ids = buffers.map((b, i) => `${b.id}:${ranges[i]?.offset}:${ranges[i]?.size}`);
     const key = `${layoutKey(spec)} ${spec.params?.byteLength ?? 0} ${ids}`;
     const known = this.#bindGroups.get(key);
     if (known) return known;
     if (this.#bindGroups.size > 8192) this.#bindGroups.clear();
+    const made = this.#createBindGroup(launch, uniforms);
+    this.#bindGroups.set(key, made);
+    return made;
+  }
+
+  #createBindGroup({ spec, buffers, ranges }: Launch, uniforms: GPUBuffer): GPUBindGroup {
     const entries: GPUBindGroupEntry[] = buffers.map((b, binding) => ({
       binding,
       resource: { buffer: b.buffer, ...ranges[binding] },
     }));
     if (spec.params) {
-      const resource = { buffer: this.#uniforms, size: spec.params.byteLength };
+      const resource = { buffer: uniforms, size: spec.params.byteLength };
       entries.push({ binding: entries.length, resource });
     }
-    const made = this.#gpu.createBindGroup({
+    return this.#gpu.createBindGroup({
       layout: this.#layout(spec).group,
       entries,
       label: spec.name,
     });
-    this.#bindGroups.set(key, made);
-    return made;
   }
+}
+
+/** One pass with all launches. */
+function encode(encoder: GPUCommandEncoder, prepared: readonly Prepared[]): void {
+  const pass = encoder.beginComputePass();
+  let current: GPUComputePipeline | undefined;
+  for (const { launch, pipeline, group, offsets } of prepared) {
+    if (pipeline !== current) pass.setPipeline(pipeline);
+    current = pipeline;
+    pass.setBindGroup(0, group, offsets);
+    const { grid } = launch.spec;
+    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+  }
+  pass.end();
 }
 
 function layoutKey(spec: KernelSpec): string {
@@ -267,9 +362,13 @@ function describe({ spec, shapes }: Pick<Launch, "spec" | "shapes">): string {
   return `${spec.name}(${shapes.map((s) => `[${s.join(", ")}]`).join(", ")})`;
 }
 
-function listOf(launches: readonly Launch[]): string {
-  const names = [...new Set(launches.map((l) => l.spec.name))];
+function listOf(prepared: readonly Prepared[]): string {
+  const names = [...new Set(prepared.map(({ launch }) => launch.spec.name))];
   return `one of ${names.slice(0, 8).join(", ")}`;
+}
+
+function refused(launch: Launch, message: string): LoupeError {
+  return deviceError(`${describe(launch)}: shader refused`, message);
 }
 
 function deviceError(where: string, message: string): LoupeError {

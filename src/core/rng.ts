@@ -132,8 +132,11 @@ export class Rng {
   #draw(device: Device, shape: Shape, draw: RandomKind): Tensor {
     const y = device.empty(shape, draw.kind === "integers" ? "i32" : "f32");
     const count = sizeOf(shape);
-    const offset = this.#take(count, draw.kind === "normal" ? 2 : 1);
-    if (count) launch(randomKernel({ count, key: keyOf(this.seed), offset, draw }), [], [y]);
+    if (count === 0) return y;
+    const spec = (offset: number) => randomKernel({ count, key: keyOf(this.seed), offset, draw });
+    const next = () => spec(this.#take(count, draw.kind === "normal" ? 2 : 1));
+    // a recorded program draws anew at every run, and not yet while it is recorded
+    launch(device.recording ? spec(0) : next(), [], [y], { refresh: next });
     return y;
   }
 

@@ -47,6 +47,7 @@ export class Scopes {
   /** Takes a tensor out of every scope. */
   keep(tensor: Tensor): void {
     this.forget(tensor);
+    tensor.device.recording?.keep(tensor);
   }
 
   forget(tensor: Tensor): void {
@@ -109,7 +110,7 @@ function tensorsIn(value: unknown, seen = new Set<unknown>()): Set<unknown> {
 }
 
 /** The first line of the stack outside this room. */
-function callSite(): string {
+export function callSite(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 30;
   const lines = (new Error().stack ?? "").split("\n").slice(1);

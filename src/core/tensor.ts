@@ -79,7 +79,12 @@ export class Tensor {
   }
 
   /** The elements in row-major order. Waits for the GPU. */
-  async data(): Promise<HostArray> {
+  data(): Promise<HostArray> {
+    this.device.requireNoRecording("reading a tensor");
+    return this.#read();
+  }
+
+  async #read(): Promise<HostArray> {
     const { buffer } = this.storage;
     const raw = await this.device.readBytes(buffer, this.offset, this.bytes);
     if (this.dtype === "i32") return new Int32Array(raw);
@@ -88,11 +93,16 @@ export class Tensor {
   }
 
   /** The only element of a tensor of one element. Waits for the GPU. */
-  async item(): Promise<number> {
+  item(): Promise<number> {
+    this.device.requireNoRecording("reading a tensor");
+    return this.#one();
+  }
+
+  async #one(): Promise<number> {
     if (this.size !== 1) {
       throw new LoupeError("shape", `item: needs one element, got [${this.shape.join(", ")}]`);
     }
-    return (await this.data())[0] as number;
+    return (await this.#read())[0] as number;
   }
 
   /**
