@@ -60,6 +60,12 @@ export interface KernelParts {
   readonly grid: Grid;
   /** Uses subgroups of eight or more threads; the body then knows `sg`, the thread's number in its subgroup. */
   readonly subgroups?: boolean;
+  /** Language extensions of its own, for `enable`. */
+  readonly enable?: readonly string[];
+  /** Parameters of `main` of its own, for example `@builtin(subgroup_id) sub: u32`. */
+  readonly builtins?: readonly string[];
+  /** Attributes of `main` of its own, for example `@subgroup_size(32)`. */
+  readonly attributes?: string;
   /** Body of `main`. Knows `wid`, `lid`, `nwg` (vec3u) and `flat` (workgroup counted over a folded grid). */
   readonly body: string;
 }
@@ -77,14 +83,16 @@ export function kernel(parts: KernelParts): KernelSpec {
   const code = [
     f16 ? "enable f16;" : "",
     parts.subgroups ? "enable subgroups;" : "",
+    ...(parts.enable ?? []).map((extension) => `enable ${extension};`),
     fields.length ? `struct Params { ${fields.map(([n, [t]]) => `${n}: ${t}`).join(", ")} }` : "",
     ...buffers.map(
       (b, i) => `@group(0) @binding(${i}) var<storage, ${b.mode}> ${b.name}: array<${b.type}>;`,
     ),
     fields.length ? `@group(0) @binding(${buffers.length}) var<uniform> p: Params;` : "",
     parts.head ?? "",
-    `@compute @workgroup_size(${workgroup.join(", ")})`,
+    `@compute @workgroup_size(${workgroup.join(", ")})${parts.attributes ? ` ${parts.attributes}` : ""}`,
     "fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_id) lid: vec3u,",
+    ...(parts.builtins ?? []).map((builtin) => `        ${builtin},`),
     `        ${parts.subgroups ? "@builtin(subgroup_invocation_id) sg: u32, " : ""}@builtin(num_workgroups) nwg: vec3u) {`,
     /\bflat\b/.test(body) ? "let flat = wid.x + wid.y * nwg.x;" : "",
     body,
