@@ -6,6 +6,8 @@ import {
   type BatchNormOptions,
   backward,
   batchNorm,
+  conv2d,
+  conv2dFused,
   mul,
   relu,
   sum,
@@ -162,7 +164,7 @@ for (const shape of [
           await fusedOrApart(shape, false, { ...how, training }),
         ];
         one.numbers.forEach((numbers, i) => {
-          const size = many.numbers[i]!.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
+          const size = Math.max(...[...many.numbers[i]!].map(Math.abs));
           closeTo(numbers, many.numbers[i]!, { rtol: 1e-5, atol: 1e-6 * size });
         });
         if (training) {
@@ -173,6 +175,27 @@ for (const shape of [
       }
     });
   }
+
+for (const k of [3, 4, 10, 16]) {
+  test(`evaluated after a convolution to ${k} channels it is one launch`, async () => {
+    const draw = (name: string, s: number[], lo = -1, hi = 1) =>
+      device.tensor(Float32Array.from(rnd(`${name} ${k}`, s, lo, hi)), s);
+    const before = device.queue.launches;
+    const [one, many] = await device.read(() => {
+      const [x, w] = [draw("images", [2, 7, 5, 6]), draw("kernel", [3, 3, 6, k])];
+      const running = { runningMean: draw("mean", [k]), runningVar: draw("var", [k], 0.1, 2) };
+      const norm = { ...running, weight: draw("weight", [k]), bias: draw("bias", [k]), eps: 1e-5 };
+      const rest = { residual: draw("residual", [2, 7, 5, k]), relu: true };
+      const start = device.queue.launches;
+      const fused = conv2dFused(x, w, { padding: 1, norm, ...rest });
+      expect(device.queue.launches - start).toBe(1);
+      const conv = conv2d(x, w, undefined, { padding: 1 });
+      return [fused, batchNorm(conv, { ...norm, ...rest, training: false })];
+    });
+    expect(device.queue.launches - before).toBe(3);
+    closeTo(one!, many!, { rtol: 1e-6, atol: 1e-6 });
+  });
+}
 
 test("a ReLU at the end keeps what is not a number", async () => {
   const [y] = await device.read(() => {

@@ -22,25 +22,48 @@ import { floatOf } from "./float.ts";
 export interface EpilogueTensors {
   readonly scale?: Tensor | undefined;
   readonly shift?: Tensor | undefined;
+  readonly norm?: NormTensors | undefined;
   readonly residual?: Tensor | undefined;
   readonly relu?: boolean | undefined;
 }
 
+/** A BatchNorm that is evaluated. */
+export interface NormTensors {
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+  readonly weight?: Tensor | undefined;
+  readonly bias?: Tensor | undefined;
+  readonly eps: number;
+}
+
 /** The kernel's epilogue, and its tensors in the order of its inputs. */
 export function epilogueOf(e: EpilogueTensors): { epilogue: Epilogue; tensors: Tensor[] } {
-  const { scale, shift, residual, relu = false } = e;
+  const { scale, shift, norm, residual, relu = false } = e;
+  const type = (t: Tensor | undefined) => t && floatOf(t);
   return {
     epilogue: {
-      scale: scale && floatOf(scale),
-      shift: shift && floatOf(shift),
+      scale: type(scale),
+      shift: type(shift),
+      norm: norm && {
+        mean: floatOf(norm.runningMean),
+        variance: floatOf(norm.runningVar),
+        weight: type(norm.weight),
+        bias: type(norm.bias),
+        eps: norm.eps,
+      },
       residual: residual !== undefined,
       relu,
     },
-    tensors: [scale, shift, residual].filter((t) => t !== undefined),
+    tensors: [scale, shift, ...tensorsOf(norm), residual].filter((t) => t !== undefined),
   };
 }
 
-/** y = act(scale · conv(x, w) + shift + residual), into `y`. */
+/** The tensors of a BatchNorm in the order of the kernel's inputs. */
+export function tensorsOf(norm: NormTensors | undefined): (Tensor | undefined)[] {
+  return norm ? [norm.runningMean, norm.runningVar, norm.weight, norm.bias] : [];
+}
+
+/** y = act(norm(scale · conv(x, w) + shift) + residual), into `y`. */
 export function convolve(
   x: Tensor,
   weight: Tensor,

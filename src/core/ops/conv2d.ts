@@ -5,7 +5,14 @@ import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Conv2dOptions, checkColumns, convShape } from "./conv-geometry.ts";
-import { convolve, type EpilogueTensors, inputGrad, weightGrad } from "./conv-products.ts";
+import {
+  convolve,
+  type EpilogueTensors,
+  inputGrad,
+  type NormTensors,
+  tensorsOf,
+  weightGrad,
+} from "./conv-products.ts";
 import { floatOf, requireOneFloat } from "./float.ts";
 import { foldMiddle } from "./fold.ts";
 
@@ -42,8 +49,10 @@ export function conv2d(
 export interface Conv2dFusedOptions extends Conv2dOptions {
   /** `[K]`: multiplies the convolution. */
   readonly scale?: Tensor | undefined;
-  /** `[K]`: is added; a bias, or the rest of a BatchNorm. */
+  /** `[K]`: is added, as a bias. */
   readonly shift?: Tensor | undefined;
+  /** A BatchNorm with running statistics, all `[K]`; as `batchNorm` computes it. */
+  readonly norm?: NormTensors | undefined;
   /** `[N, OH, OW, K]`: is added, of the result's type. */
   readonly residual?: Tensor | undefined;
   /** Negative results become 0. */
@@ -54,13 +63,14 @@ export interface Conv2dFusedOptions extends Conv2dOptions {
 
 /**
  * Convolution with what follows it in an evaluated network, in one launch and without a gradient:
- * act(scale · conv(x, weight) + shift + residual), each part optional.
+ * act(norm(scale · conv(x, weight) + shift) + residual), each part optional.
  * @throws LoupeError `shape` where a gradient is wanted: use conv2d there
  * @returns `[N, OH, OW, K]`
  */
 export function conv2dFused(x: Tensor, weight: Tensor, options: Conv2dFusedOptions = {}): Tensor {
-  const { scale, shift, residual } = options;
-  const tensors = [x, weight, scale, shift, residual].filter((t) => t !== undefined);
+  const { scale, shift, norm, residual } = options;
+  const epilogue = [scale, shift, ...tensorsOf(norm), residual];
+  const tensors = [x, weight, ...epilogue].filter((t) => t !== undefined);
   if (isGradEnabled() && tensors.some((t) => carriesGrad(t))) {
     const text = "has no gradient; use conv2d, or run it inside noGrad";
     throw new LoupeError("shape", `conv2dFused: ${text}`);
@@ -84,12 +94,14 @@ function begin(
   e: EpilogueTensors,
   options: Conv2dFusedOptions,
 ): { s: ConvShape; y: Tensor } {
-  const others = [e.scale, e.shift, e.residual].filter((t) => t !== undefined);
+  const norm = tensorsOf(e.norm);
+  const others = [e.scale, e.shift, ...norm, e.residual].filter((t) => t !== undefined);
   deviceOf("conv2d", [x, weight, ...others]);
   for (const t of others) floatOf(t, "conv2d");
   const dtype = requireOneFloat("conv2d", x, weight);
   const s = convShape(x, weight, options);
   checkColumns("scale", e.scale, s.k);
+  for (const t of norm) checkColumns("norm", t, s.k);
   checkColumns(e.scale || e.residual ? "shift" : "bias", e.shift, s.k);
   return { s, y: x.device.empty([s.n, s.oh, s.ow, s.k], options.outDtype ?? dtype) };
 }

@@ -1,7 +1,9 @@
 /**
  * The write hook of every product: `put(row, column, v)` finishes four neighbouring columns of a row, or one, and stores them.
  *
- *   y = act(scale[column] · v + shift[column] + residual[row, column])      each part optional; a bias is a shift
+ *   y = act(norm(scale[column] · v + shift[column]) + residual[row, column])      each part optional; a bias is a shift
+ *
+ * where norm(v) = (v − mean[column]) · weight[column] / √(variance[column] + ε) + bias[column], a BatchNorm that is evaluated.
  */
 import { elementType, type Float } from "../caps.ts";
 import { type Buffer, unroll } from "../spec.ts";
@@ -12,10 +14,21 @@ export interface Epilogue {
   readonly scale?: Float | undefined;
   /** Add `[columns]` of this type. */
   readonly shift?: Float | undefined;
+  /** Normalise with statistics `[columns]`. */
+  readonly norm?: NormEpilogue | undefined;
   /** Add a tensor of the result's shape and type. */
   readonly residual?: boolean;
   /** Negative values become 0; NaN stays. */
   readonly relu?: boolean;
+}
+
+/** Types of the `[columns]` of a BatchNorm. */
+export interface NormEpilogue {
+  readonly mean: Float;
+  readonly variance: Float;
+  readonly weight?: Float | undefined;
+  readonly bias?: Float | undefined;
+  readonly eps: number;
 }
 
 /** Element types of a product: of both operands, and of the result. */
@@ -38,7 +51,7 @@ export interface WriteOptions {
 }
 
 export interface Writer {
-  /** Inputs of the epilogue in the order scale, shift, residual. */
+  /** Inputs of the epilogue in the order scale, shift, mean, variance, weight, bias, residual. */
   readonly inputs: readonly Buffer[];
   readonly output: Buffer;
   readonly head: string;
@@ -46,15 +59,24 @@ export interface Writer {
 
 export function writer(options: WriteOptions): Writer {
   const { columns, result, epilogue = {} } = options;
+  const { scale, shift, norm, residual } = epilogue;
   const wide = options.wide && columns === 4;
-  const inputs: Buffer[] = [];
-  if (epilogue.scale) inputs.push({ name: "scale_", type: epilogue.scale });
-  if (epilogue.shift) inputs.push({ name: "shift_", type: epilogue.shift });
-  if (epilogue.residual) inputs.push({ name: "residual_", type: elementType(result, wide) });
+  const named: readonly (readonly [string, Float | undefined])[] = [
+    ["scale_", scale],
+    ["shift_", shift],
+    ["mean_", norm?.mean],
+    ["variance_", norm?.variance],
+    ["weight_", norm?.weight],
+    ["bias_", norm?.bias],
+    ["residual_", residual ? result : undefined],
+  ];
+  const inputs = named.flatMap(([name, type]) =>
+    type ? [{ name, type: elementType(type, wide) }] : [],
+  );
   return {
     inputs,
     output: { name: "y_", type: elementType(result, wide) },
-    head: columns === 1 ? putOne(options) : putFour(options),
+    head: columns === 1 ? putOne(options) : putFour(options, wide),
   };
 }
 
@@ -62,40 +84,53 @@ function putOne({ width, result, epilogue = {} }: WriteOptions): string {
   return `fn put(row: u32, column: u32, v: f32) {
 let at = row * ${width} + column;
 var r = v;
-${finish(epilogue, (name) => `f32(${name}[column])`, "f32(residual_[at])", "0.0")}
+${finish(epilogue, "f32", (name) => `f32(${name}[column])`, "f32(residual_[at])")}
 y_[at] = ${result}(r);
 }`;
 }
 
-function putFour({ width, wide, result, epilogue = {} }: WriteOptions): string {
-  const four = (name: string) =>
-    `vec4<f32>(${[0, 1, 2, 3].map((q) => `f32(${name}[column + ${q}u])`)})`;
-  const residual = wide
-    ? "residual_[at / 4u]"
-    : [0, 1, 2, 3].map((q) => `f32(residual_[at + ${q}u])`).join(", ");
+function putFour({ width, result, epilogue = {} }: WriteOptions, wide: boolean): string {
+  const read = (name: string, from: string) =>
+    wide
+      ? `vec4<f32>(${name}[${from} / 4u])`
+      : `vec4<f32>(${[0, 1, 2, 3].map((q) => `f32(${name}[${from} + ${q}u])`).join(", ")})`;
   const store = wide
-    ? `if (column < ${width}) { y_[at / 4u] = vec4<${result}>(r); }`
+    ? `y_[at / 4u] = vec4<${result}>(r);`
     : unroll(4, (q) => `if (column + ${q}u < ${width}) { y_[at + ${q}u] = ${result}(r[${q}]); }`);
   return `fn put(row: u32, column: u32, v: vec4<f32>) {
+if (column >= ${width}) { return; }
 let at = row * ${width} + column;
 var r = v;
-${finish(epilogue, four, `vec4<f32>(${residual})`, "vec4<f32>()")}
+${finish(epilogue, "vec4<f32>", (name) => read(name, "column"), read("residual_", "at"))}
 ${store}
 }`;
 }
 
 function finish(
-  e: Epilogue,
+  { scale, shift, norm, residual, relu }: Epilogue,
+  type: string,
   columnOf: (name: string) => string,
-  residual: string,
-  zero: string,
+  residualHere: string,
 ): string {
   return [
-    e.scale ? `r *= ${columnOf("scale_")};` : "",
-    e.shift ? `r += ${columnOf("shift_")};` : "",
-    e.residual ? `r += ${residual};` : "",
-    e.relu ? `r = select(r, ${zero}, r <= ${zero});` : "",
+    scale ? `r *= ${columnOf("scale_")};` : "",
+    shift ? `r += ${columnOf("shift_")};` : "",
+    norm ? normalised(norm, type, columnOf) : "",
+    residual ? `r += ${residualHere};` : "",
+    relu ? `r = select(r, ${type}(), r <= ${type}());` : "",
   ]
     .filter((line) => line !== "")
     .join("\n");
+}
+
+/** As the kernel of batchNorm does it. */
+function normalised(
+  { weight, bias, eps }: NormEpilogue,
+  type: string,
+  columnOf: (name: string) => string,
+): string {
+  const gain = weight ? columnOf("weight_") : `${type}(1.0)`;
+  const root = `sqrt(${columnOf("variance_")} + f32(${eps}))`;
+  const y = `(r - ${columnOf("mean_")}) * (${gain} / ${root})`;
+  return `r = ${y}${bias ? ` + ${columnOf("bias_")}` : ""};`;
 }
