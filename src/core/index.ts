@@ -9,7 +9,7 @@ export {
   noGrad,
   track,
 } from "./autograd.ts";
-export { capsOf, choosePlan, forcePlan } from "./caps.ts";
+export { capsOf } from "./caps.ts";
 export { Device } from "./device.ts";
 export { fromF16, toF16 } from "./f16.ts";
 export {
@@ -22,6 +22,28 @@ export { launch } from "./launch.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
 export { type AdapterInfo, type DeviceOptions, openDevice } from "./open.ts";
 export * from "./ops/index.ts";
+export {
+  type ForcedPlans,
+  type PlanCase,
+  type PlanChoices,
+  Planner,
+  type Trial,
+} from "./planner.ts";
+export { keepPlans, type PlanSource, planCachePlace } from "./planner-cache.ts";
+export {
+  formatPlanTable,
+  type PlanAdapter,
+  type PlanTable,
+  parsePlanTable,
+  planTable,
+} from "./planner-table.ts";
+export {
+  choicesOf,
+  type TunedCase,
+  type TuneOptions,
+  tune,
+  type WrongPlan,
+} from "./planner-tune.ts";
 export { everyRun, type PrepareOptions, type Program, program } from "./program.ts";
 export type { MemoryPlan } from "./recorded.ts";
 export { Rng, type RngState } from "./rng.ts";

@@ -2,6 +2,8 @@
 import { noAdapterHelp, platformGpu } from "#gpu";
 import { LoupeError } from "../error.ts";
 import { Device, textOf } from "./device.ts";
+import type { ForcedPlans } from "./planner.ts";
+import { type PlanSource, usePlans } from "./planner-cache.ts";
 
 export interface DeviceOptions {
   /** Part of an adapter's name (Node only); without it the fastest hardware adapter. */
@@ -10,6 +12,13 @@ export interface DeviceOptions {
   readonly memoryLimit?: number;
   /** False: do without subgroups even where the adapter has them. */
   readonly subgroups?: boolean;
+  /**
+   * Which plans of ops were measured to be fast: those that `tune` kept for this adapter (`"cache"`, the default), none, or a table.
+   * @see Planner
+   */
+  readonly planTable?: PlanSource;
+  /** Plans to take whatever was measured, such as `{ conv2d: "plain" }`; an op whose shape has none of them throws. */
+  readonly plans?: ForcedPlans;
   /** Told once about anything the user should know, such as a software adapter. Default: `console.warn`. */
   readonly onWarning?: (message: string) => void;
 }
@@ -60,8 +69,10 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       throw new LoupeError("device", `openDevice: ${text}`, { cause });
     });
   const device = new Device(gpu, native, info, options);
+  const warn = options.onWarning ?? console.warn;
+  usePlans(device, options.planTable ?? "cache", warn);
+  device.planner.force(options.plans ?? {});
   if (info.software) {
-    const warn = options.onWarning ?? console.warn;
     warn(`${info.name} is a software adapter: correct, but 10 to 1000 times slower than a GPU`);
   }
   return device;

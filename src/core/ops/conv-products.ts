@@ -1,22 +1,27 @@
 /** The three products of a convolution: which plan, and the launches it takes. */
 import {
+  type ConvPlan,
   type ConvShape,
-  convKey,
   convPlans,
   directConvKernel,
   directInputGradKernel,
   directWeightGradKernel,
   type Epilogue,
+  type InputGradPlan,
   inputGradPlans,
   type ProductTypes,
+  sizeOf,
   sumPartsKernel,
+  type WeightGradPlan,
   weightGradChunks,
   weightGradPlans,
 } from "../../kernels/index.ts";
-import { capsOf, choosePlan } from "../caps.ts";
+import { capsOf } from "../caps.ts";
 import { launch } from "../launch.ts";
+import type { Trial } from "../planner.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf } from "./float.ts";
+import { convClass, convTrial } from "./product-cases.ts";
 
 /** What is done to a sum before it is stored. */
 export interface EpilogueTensors {
@@ -72,35 +77,69 @@ export function convolve(
   e: EpilogueTensors,
 ): void {
   if (y.size === 0) return;
-  const { epilogue, tensors } = epilogueOf(e);
+  const { device } = x;
   const types = typesOf(x, y);
-  const plan = choosePlan(x.device, "conv2d", keyOf(s, types), convPlans(s, capsOf(x.device)));
-  launch(directConvKernel(s, plan, types, epilogue), [x, weight, ...tensors], [y]);
+  const plans = convPlans(s, capsOf(device));
+  const trial = () => forwardTrial(s, types);
+  const plan = device.planner.choose("conv2d", convClass(s, types), plans, trial);
+  convolveBy(plan, x, weight, y, s, e);
+}
+
+function convolveBy(
+  plan: ConvPlan,
+  x: Tensor,
+  weight: Tensor,
+  y: Tensor,
+  s: ConvShape,
+  e: EpilogueTensors,
+): void {
+  const { epilogue, tensors } = epilogueOf(e);
+  launch(directConvKernel(s, plan, typesOf(x, y), epilogue), [x, weight, ...tensors], [y]);
+}
+
+function forwardTrial(s: ConvShape, types: ProductTypes): Trial<ConvPlan> {
+  return convTrial("y", s, types, (x, weight, plan) => {
+    const y = x.device.empty([s.n, s.oh, s.ow, s.k], types.result);
+    convolveBy(plan, x, weight, y, s, {});
+    return y;
+  });
 }
 
 /** dx of the type of `dy`. */
 export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const { device } = dy;
-  const dx = device.empty([s.n, s.h, s.w, s.c], dy.dtype);
-  const types = typesOf(dy, dx);
+  const types = typesOf(dy, dy);
   const plans = inputGradPlans(s, capsOf(device));
-  const plan = choosePlan(device, "conv2d input gradient", keyOf(s, types), plans);
-  launch(directInputGradKernel(s, plan, types), [dy, weight], [dx]);
+  const trial = () => inputGradTrial(s, types);
+  const plan = device.planner.choose("conv2d input gradient", convClass(s, types), plans, trial);
+  return inputGradBy(plan, weight, dy, s);
+}
+
+function inputGradBy(plan: InputGradPlan, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
+  const dx = dy.device.empty([s.n, s.h, s.w, s.c], dy.dtype);
+  launch(directInputGradKernel(s, plan, typesOf(dy, dx)), [dy, weight], [dx]);
   return dx;
+}
+
+function inputGradTrial(s: ConvShape, types: ProductTypes): Trial<InputGradPlan> {
+  return convTrial("dx", s, types, (dy, weight, plan) => inputGradBy(plan, weight, dy, s));
 }
 
 /** dw of the type of `x`. */
 export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const { device } = x;
   const shape = [s.kh, s.kw, s.c / s.groups, s.k];
-  const dw = device.empty(shape, x.dtype);
-  if (dy.size === 0 || dw.size === 0) {
-    device.fill(dw, 0);
-    return dw;
-  }
-  const types = typesOf(x, dw);
+  if (dy.size === 0 || sizeOf(shape) === 0) return device.zeros(shape, x.dtype);
+  const types = typesOf(x, x);
   const plans = weightGradPlans(s, capsOf(device));
-  const plan = choosePlan(device, "conv2d weight gradient", keyOf(s, types), plans);
+  const trial = () => weightGradTrial(s, types);
+  const plan = device.planner.choose("conv2d weight gradient", convClass(s, types), plans, trial);
+  return weightGradBy(plan, x, dy, s);
+}
+
+function weightGradBy(plan: WeightGradPlan, x: Tensor, dy: Tensor, s: ConvShape): Tensor {
+  const dw = x.device.empty([s.kh, s.kw, s.c / s.groups, s.k], x.dtype);
+  const types = typesOf(x, dw);
   inParts(dw, weightGradChunks(s), (parts, result) =>
     launch(
       directWeightGradKernel(s, plan, { ...types, result: floatOf(result) }, parts),
@@ -109,6 +148,10 @@ export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape): Tensor {
     ),
   );
   return dw;
+}
+
+function weightGradTrial(s: ConvShape, types: ProductTypes): Trial<WeightGradPlan> {
+  return convTrial("dw", s, types, (x, dy, plan) => weightGradBy(plan, x, dy, s));
 }
 
 /** Lets `make` fill `parts` partial sums, f32, and adds them up in `total`; one part goes there straight away. */
@@ -130,8 +173,4 @@ export function inParts(
 
 function typesOf(operand: Tensor, result: Tensor): ProductTypes {
   return { operands: floatOf(operand), result: floatOf(result) };
-}
-
-function keyOf(s: ConvShape, { operands, result }: ProductTypes): string {
-  return `${convKey(s)} ${operands === result ? operands : `${operands}-${result}`}`;
 }

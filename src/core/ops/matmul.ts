@@ -2,18 +2,20 @@
 import { LoupeError } from "../../error.ts";
 import {
   directMatmulKernel,
+  type MatmulPlan,
   type MatmulShape,
-  matmulKey,
   matmulPlans,
   type ProductTypes,
   sizeOf,
 } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { capsOf, choosePlan } from "../caps.ts";
+import { capsOf } from "../caps.ts";
 import { launch, show } from "../launch.ts";
+import type { Trial } from "../planner.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf, requireOneFloat } from "./float.ts";
 import { broadcastShapes } from "./map.ts";
+import { matmulClass, matmulTrial } from "./product-cases.ts";
 import { expand } from "./shape.ts";
 import { sumTo } from "./sum-to.ts";
 
@@ -60,12 +62,33 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   return y;
 }
 
-/** The launches of a product by its plan. */
+/** The launches of a product. */
 function multiply(a: Tensor, b: Tensor, y: Tensor, s: MatmulShape): void {
+  const { device } = a;
   const types: ProductTypes = { operands: floatOf(a), result: floatOf(y) };
-  const key = `${matmulKey(s)} ${types.operands}`;
-  const plan = choosePlan(a.device, "matmul", key, matmulPlans(s, capsOf(a.device)));
+  const plans = matmulPlans(s, capsOf(device));
+  const trial = () => trialOf(s, types);
+  const plan = device.planner.choose("matmul", matmulClass(s, types), plans, trial);
+  multiplyBy(plan, a, b, y, s, types);
+}
+
+function multiplyBy(
+  plan: MatmulPlan,
+  a: Tensor,
+  b: Tensor,
+  y: Tensor,
+  s: MatmulShape,
+  types: ProductTypes,
+): void {
   launch(directMatmulKernel(s, plan, types, {}), [a, b], [y]);
+}
+
+function trialOf(s: MatmulShape, types: ProductTypes): Trial<MatmulPlan> {
+  return matmulTrial(s, types, (a, b, plan) => {
+    const y = a.device.empty([s.batch, s.m, s.n], types.result);
+    multiplyBy(plan, a, b, y, s, types);
+    return y;
+  });
 }
 
 /** Rows and columns as read. */
