@@ -23,6 +23,14 @@ export interface ArgmaxOptions {
 
 const workgroup = 64;
 
+/** Chunks that keep the adapter busy without making the second launch long. */
+export function argmaxChunks(outer: number, n: number, inner: number): number {
+  const threads = inner === 1 ? outer * workgroup : outer * inner;
+  const perChunk = inner === 1 ? 4096 : 64;
+  const wanted = Math.min(Math.ceil(n / perChunk), Math.ceil(16_384 / threads));
+  return Math.max(1, Math.min(wanted, 256));
+}
+
 export function argmaxKernel(options: ArgmaxOptions): KernelSpec {
   const { name, outer, n, inner, chunks, candidates } = options;
   const count = candidates ?? n;

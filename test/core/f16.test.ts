@@ -5,7 +5,6 @@ import {
   backward,
   cast,
   concat,
-  conv2d,
   type Device,
   fromF16,
   mul,
@@ -144,8 +143,6 @@ test("where halves are not served, the refusal says to cast", ({ skip }) => {
   if (!able) skip();
   device.scope(() => {
     const x = device.zeros([2, 3], "f16");
-    expect(() => sum(x)).toThrow("sum: needs f32, got Tensor f16 [2, 3]; cast first");
-    expect(() => conv2d(x, x)).toThrow("conv2d: needs f32, got Tensor f16 [2, 3]");
     expect(() => mul(x, device.ones([3]))).toThrow("mul: mixes f16 and f32; cast first");
     expect(() => x.setRequiresGrad(true)).toThrow("only f32 tensors have gradients, got f16");
   });

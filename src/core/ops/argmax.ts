@@ -1,6 +1,6 @@
 /** Positions of the largest and smallest elements. They have no gradient. */
 import { LoupeError } from "../../error.ts";
-import { argmaxKernel, reduceChunks, sizeOf } from "../../kernels/index.ts";
+import { argmaxChunks, argmaxKernel, sizeOf } from "../../kernels/index.ts";
 import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { normalAxes } from "./fold.ts";
@@ -36,7 +36,7 @@ function position(
   const outer = axis === undefined ? 1 : sizeOf(x.shape.slice(0, axes[0]));
   const inner = x.size / outer / n;
   const base = { name, smallest: name === "argmin", dtype, outer, n, inner };
-  const chunks = reduceChunks(outer, n, inner);
+  const chunks = argmaxChunks(outer, n, inner);
   if (chunks === 1) {
     launch(argmaxKernel({ ...base, chunks }), [x], [y]);
     return y;

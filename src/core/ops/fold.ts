@@ -1,6 +1,6 @@
-/** Sums, maxima and minima over any axes, outside the graph: axes are merged, the rest is left to one or two launches. */
+/** Sums, maxima and minima over any axes, outside the graph: axes are merged, the rest is left to one launch or a few. */
 import { LoupeError } from "../../error.ts";
-import { type Fold, reduceChunks, reduceKernel, sizeOf } from "../../kernels/index.ts";
+import { type DType, type Fold, reduceCut, reduceKernel, sizeOf } from "../../kernels/index.ts";
 import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { permuteRaw } from "./permute.ts";
@@ -13,6 +13,8 @@ export interface FoldOptions {
   /** Applied to each result `a` last; `p.scale` is at hand. */
   readonly finish?: string;
   readonly scale?: number;
+  /** Element type of the result; without it that of x. f16 is always folded in f32. */
+  readonly out?: DType;
 }
 
 /** Axes as sorted numbers from 0, `undefined` meaning all of them. */
@@ -40,8 +42,9 @@ export function reduceAxes(
   if (n === 0 && options.fold !== "sum") {
     throw new LoupeError("shape", `${options.name}: no elements to fold in ${show(x.shape)}`);
   }
-  if (sizeOf(shape) === 0) return x.device.empty(shape, x.dtype);
-  if (n === 0) return x.device.full(shape, 0 * (options.scale ?? 1), x.dtype); // a mean is not a number
+  const out = options.out ?? x.dtype;
+  if (sizeOf(shape) === 0) return x.device.empty(shape, out);
+  if (n === 0) return x.device.full(shape, 0 * (options.scale ?? 1), out); // a mean is not a number
   const first = axes[0] ?? 0;
   const adjoining = axes.every((a, i) => a === first + i || sizeOf(x.shape.slice(first, a)) === n);
   if (!adjoining) {
@@ -63,22 +66,21 @@ export function foldMiddle(
   inner: number,
   options: FoldOptions,
 ): Tensor {
-  const { name, fold, map = "x", finish = "a", scale = 1 } = options;
-  deviceOf(name, [x]);
-  if (x.dtype === "f16") throw new LoupeError("shape", `${name}: needs f32, got ${x}; cast first`);
-  const dtype = x.dtype;
-  if (n === 0 || outer * inner === 0) return x.device.zeros([outer, inner], dtype);
-  const chunks = reduceChunks(outer, n, inner);
-  const base = { name, fold, dtype, outer, inner, scale };
-  if (chunks === 1) {
-    const y = x.device.empty([outer, inner], dtype);
-    launch(reduceKernel({ ...base, n, chunks, map, finish }), [x], [y]);
+  const { name, fold, map = "x", finish = "a", scale = 1, out = x.dtype } = options;
+  const device = deviceOf(name, [x]);
+  if (n === 0 || outer * inner === 0) return device.zeros([outer, inner], out);
+  const { repeat, chunks } = reduceCut({ outer, n, inner }, device.adapter.software);
+  const base = { name, fold, dtype: x.dtype, outer, scale, subgroups: device.subgroups };
+  if (repeat * chunks === 1) {
+    const y = device.empty([outer, inner], out);
+    launch(reduceKernel({ ...base, n, inner, chunks, map, finish, out }), [x], [y]);
     return y;
   }
-  const parts = x.device.empty([outer, chunks, inner], dtype);
-  launch(reduceKernel({ ...base, n, chunks, map }), [x], [parts]);
-  const y = x.device.empty([outer, inner], dtype);
-  launch(reduceKernel({ ...base, n: chunks, chunks: 1, finish }), [parts], [y]);
+  const partial = x.dtype === "f16" ? "f32" : x.dtype;
+  const parts = device.empty([outer, chunks * repeat, inner], partial);
+  const cut = { n: n / repeat, inner: inner * repeat, chunks };
+  launch(reduceKernel({ ...base, ...cut, map, out: partial }), [x], [parts]);
+  const y = foldMiddle(parts, outer, chunks * repeat, inner, { name, fold, finish, scale, out });
   parts.dispose();
   return y;
 }

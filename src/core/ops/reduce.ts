@@ -3,9 +3,10 @@ import { sizeOf } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
 import { requireDType } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf } from "./float.ts";
 import { type FoldOptions, normalAxes, reduceAxes } from "./fold.ts";
 import { map } from "./map.ts";
-import { div, mul, sqrt, square, sub } from "./pointwise.ts";
+import { div, mul, sqrt } from "./pointwise.ts";
 
 type Axes = number | readonly number[];
 
@@ -16,7 +17,7 @@ export function sum(x: Tensor, axes?: Axes, keepDim = false): Tensor {
 
 /** Σ x / n. */
 export function mean(x: Tensor, axes?: Axes, keepDim = false): Tensor {
-  requireDType("mean", "f32", x);
+  floatOf(x, "mean");
   return linear("mean", x, axes, keepDim, (n) => 1 / n);
 }
 
@@ -29,16 +30,17 @@ function linear(
 ): Tensor {
   const normal = normalAxes(name, x.shape.length, axes);
   const scale = scaleOf(sizeOf(normal.map((a) => x.shape[a] as number)));
-  const options: FoldOptions = {
-    name,
-    fold: "sum",
-    ...(scale === 1 ? {} : { finish: "a * p.scale", scale }),
-  };
+  const options: FoldOptions = scale === 1 ? { name, fold: "sum" } : averaged(name, scale);
   const y = reduceAxes(x, normal, options, keepDim);
   const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
   return track(name, y, [x], (dy) => [
     map(`${name} gradient`, { f: `g * T(p.scale) + T(0) * x` }, { g: dy.view(kept), x }, { scale }),
   ]);
+}
+
+/** A sum times a number. */
+function averaged(name: string, scale: number): FoldOptions {
+  return { name, fold: "sum", finish: "a * p.scale", scale };
 }
 
 /** The largest element. Equal maxima share the gradient, as PyTorch's amax. */
@@ -68,11 +70,23 @@ export function variance(
   axes?: Axes,
   options: { correction?: number; keepDim?: boolean } = {},
 ): Tensor {
+  requireDType("variance", "f32", x);
   const normal = normalAxes("variance", x.shape.length, axes);
   const n = sizeOf(normal.map((a) => x.shape[a] as number));
-  const centred = sub(x, mean(x, normal, true));
-  const freedom = Math.max(0, n - (options.correction ?? 1));
-  return div(sum(square(centred), normal, options.keepDim ?? false), freedom);
+  const scale = 1 / Math.max(0, n - (options.correction ?? 1));
+  const m = reduceAxes(x, normal, averaged("variance", 1 / n), true);
+  const squares = map("variance", { f: "(x - m) * (x - m)" }, { x, m });
+  const { keepDim = false } = options;
+  const y = reduceAxes(squares, normal, averaged("variance", scale), keepDim);
+  squares.dispose();
+  return track("variance", y, [x], (dy) => [
+    map(
+      "variance gradient",
+      { f: "T(2) * g * (x - m) * T(p.scale)" },
+      { g: dy.view(m.shape), x, m },
+      { scale },
+    ),
+  ]);
 }
 
 /** The standard deviation; see `variance`. */
@@ -91,7 +105,7 @@ export function norm(
   options: { order?: 1 | 2; keepDim?: boolean } = {},
 ): Tensor {
   const { order = 2, keepDim = false } = options;
-  requireDType("norm", "f32", x);
+  floatOf(x, "norm");
   const normal = normalAxes("norm", x.shape.length, axes);
   const fold: FoldOptions =
     order === 1
