@@ -8,6 +8,7 @@ import type { Device } from "./device.ts";
 import { cast } from "./ops/pointwise.ts";
 import type { PlanCase, PlanChoices, Trial } from "./planner.ts";
 import { disagreement, type Result, sameBits } from "./planner-check.ts";
+import { gpuTimer, type Stopwatch, type Timer } from "./planner-time.ts";
 import { Rng } from "./rng.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -20,8 +21,8 @@ export interface TuneOptions {
   readonly signal?: AbortSignal;
   /** Opens another device when a plan broke this one; without it that is an error. Those opened are closed at the end. */
   readonly reopen?: () => Promise<Device>;
-  /** Milliseconds; default `performance.now`. */
-  readonly now?: () => number;
+  /** How the time of a plan is taken; default: on the GPU. */
+  readonly timer?: Timer;
   /** Of the random numbers; default 1. */
   readonly seed?: number;
 }
@@ -48,9 +49,6 @@ export interface TunedCase {
 
 /** Another plan must be this much faster than the first: less is noise. */
 const gain = 0.97;
-/** A wait for the GPU costs about a tenth of a millisecond, so short work is repeated to this many. */
-const leastRound = 5;
-const mostRepeats = 200;
 const mostRounds = 7;
 
 /**
@@ -91,7 +89,6 @@ export function choicesOf(results: readonly TunedCase[]): PlanChoices {
 /** The device measured on, which may have to be replaced. */
 class Bench {
   readonly #options: TuneOptions;
-  readonly #now: () => number;
   readonly #first: Device;
   #device: Device;
 
@@ -99,7 +96,6 @@ class Bench {
     this.#device = device;
     this.#first = device;
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
   }
 
   end(): void {
@@ -189,26 +185,27 @@ class Bench {
     onPlan: (plan: Plan) => void,
   ): Promise<Record<string, number>> {
     const device = this.#device;
+    const { timer = gpuTimer, budget = 200, signal } = this.#options;
     const times: Record<string, number> = {};
-    const round = async (plan: Plan) => {
+    const watches: Stopwatch[] = [];
+    const lap = async (plan: Plan, watch: Stopwatch) => {
       onPlan(plan);
-      const guess = times[plan.name] ?? 0;
-      const repeats = guess ? Math.min(mostRepeats, Math.ceil(leastRound / guess)) : 1;
-      const start = this.#now();
-      for (let i = 0; i < repeats; i++) device.scope(() => void trial.run(inputs, plan));
-      await device.settle();
-      const spent = (this.#now() - start) / repeats;
-      times[plan.name] = Math.min(guess || Number.POSITIVE_INFINITY, spent);
+      const best = times[plan.name];
+      if (best && best > 2 * Math.min(...Object.values(times))) return; // out of the race
+      times[plan.name] = Math.min(best ?? Number.POSITIVE_INFINITY, await watch.lap());
     };
-    const end = this.#now() + (this.#options.budget ?? 200);
-    for (let i = 0; i < mostRounds; i++) {
-      const best = Math.min(...Object.values(times));
+    try {
       for (const plan of plans) {
-        if (this.#options.signal?.aborted) break;
-        if (i > 1 && (times[plan.name] as number) > 2 * best) continue; // out of the race
-        await round(plan);
+        onPlan(plan);
+        watches.push(await timer(device, () => void trial.run(inputs, plan)));
       }
-      if (i > 0 && this.#now() > end) break;
+      const start = performance.now();
+      for (let round = 0; round < mostRounds && !signal?.aborted; round++) {
+        for (const [i, plan] of plans.entries()) await lap(plan, watches[i] as Stopwatch);
+        if (round > 0 && performance.now() - start > budget) break;
+      }
+    } finally {
+      for (const watch of watches) watch[Symbol.dispose]();
     }
     return times;
   }
