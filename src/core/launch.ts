@@ -2,7 +2,10 @@
 import { LoupeError } from "../error.ts";
 import type { KernelSpec } from "../kernels/index.ts";
 import { bindingSize } from "./device.ts";
+import type { Launch } from "./queue.ts";
 import type { Tensor } from "./tensor.ts";
+
+type Range = Launch["ranges"][number];
 
 export interface LaunchOptions {
   /** Makes the spec anew, with other parameters only: called at every run of a recorded program. */
@@ -23,14 +26,20 @@ export function launch(
     throw new LoupeError("shape", `${spec.name}: kernel has ${text}`);
   }
   const storages = tensors.map((t) => t.storage);
-  for (const output of outputs) {
-    if (storages.filter((s) => s === output.storage).length > 1) {
+  const ranges = tensors.map((t) => ({ offset: t.offset, size: bindingSize(t) }));
+  for (let k = inputs.length; k < tensors.length; k++) {
+    // two outputs may lie in one buffer, apart from each other
+    const near = (i: number) => i < inputs.length || overlap(ranges[i], ranges[k]);
+    if (storages.some((s, i) => s === storages[k] && i !== k && near(i))) {
       throw new LoupeError("shape", `${spec.name}: an output shares memory with another argument`);
     }
   }
-  const ranges = tensors.map((t) => ({ offset: t.offset, size: bindingSize(t) }));
   const shapes = tensors.map((t) => t.shape);
   device.submit({ spec, buffers: storages, ranges, shapes, refresh });
+}
+
+function overlap(a: Range | undefined, b: Range | undefined): boolean {
+  return !!a && !!b && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
 }
 
 /** The device of the arguments; they must agree and be alive. */

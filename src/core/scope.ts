@@ -39,9 +39,20 @@ export class Scopes {
   #setLoose(tensor: Tensor): void {
     const { shape, dtype, bytes, id } = tensor;
     this.#loose.set(id, { shape, dtype, bytes, site: callSite(), collected: false });
+    this.#watch(tensor);
+  }
+
+  #watch(tensor: Tensor): void {
     const { memory } = tensor.device;
-    const { storage } = tensor;
+    const { storage, id } = tensor;
     this.#registry.register(tensor, { id, release: () => memory.release(storage) }, tensor);
+  }
+
+  /** Follows a tensor that nobody owns to its new memory. */
+  moved(tensor: Tensor): void {
+    if (!this.#loose.has(tensor.id)) return;
+    this.#registry.unregister(tensor);
+    this.#watch(tensor);
   }
 
   /** Takes a tensor out of every scope. */

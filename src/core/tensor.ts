@@ -23,13 +23,14 @@ export class Tensor {
   readonly device: Device;
   readonly shape: Shape;
   readonly dtype: DType;
-  /** First byte inside the storage; a multiple of 256. */
-  readonly offset: number;
   /** The accumulated gradient of a leaf, `null` before the first `backward`. */
   grad: Tensor | null = null;
+  /** Memory that an optimiser keeps for the gradient of this leaf; `backward` leaves it there where it can. */
+  gradHome: Tensor | undefined;
   /** How this tensor was computed, when a gradient can flow through it. */
   node: Node | undefined;
   #storage: Storage | undefined;
+  #offset: number;
   #requiresGrad = false;
 
   /** Use `device.tensor`, `device.zeros` or an op; `storage` already counts this tensor. */
@@ -37,7 +38,7 @@ export class Tensor {
     this.device = device;
     this.shape = shape;
     this.dtype = dtype;
-    this.offset = offset;
+    this.#offset = offset;
     this.#storage = storage;
     device.scopes.adopt(this);
   }
@@ -60,6 +61,11 @@ export class Tensor {
   get storage(): Storage {
     if (this.#storage) return this.#storage;
     throw freed(this.shape);
+  }
+
+  /** First byte inside the storage; a multiple of 256. */
+  get offset(): number {
+    return this.#offset;
   }
 
   get requiresGrad(): boolean {
@@ -121,6 +127,20 @@ export class Tensor {
     }
     storage.refs++;
     return new Tensor(this.device, storage, shape, this.dtype, start);
+  }
+
+  /** Lives in the memory of `home`, of this shape, from now on, whatever is there. Views of it stay where they were. */
+  moveTo(home: Tensor): void {
+    this.device.requireNoRecording("moving a tensor");
+    const before = this.storage;
+    if (home.dtype !== this.dtype || home.shape.join() !== this.shape.join()) {
+      throw new LoupeError("shape", `moveTo: ${this} does not fit into ${home}`);
+    }
+    this.#storage = home.storage;
+    this.#offset = home.offset;
+    this.#storage.refs++;
+    this.device.scopes.moved(this);
+    this.device.memory.release(before);
   }
 
   /** `view`, and this tensor is freed: for an op's own temporaries. */

@@ -13,7 +13,7 @@ import {
   channelsOf,
   chunksOf,
 } from "../../kernels/index.ts";
-import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
+import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, relu } from "./pointwise.ts";
@@ -153,7 +153,8 @@ function channelSums(saved: Saved, y: Tensor, dy: Tensor): ChannelSums {
   const { x, layout, mean, variance, weight, bias, parts } = saved;
   const { device } = x;
   const [sums, dots] = partSums(x, layout);
-  const [db, dw] = [device.empty([layout.c]), device.empty([layout.c])];
+  const db = bias ? emptyGrad(bias) : device.empty([layout.c]);
+  const dw = weight ? emptyGrad(weight) : device.empty([layout.c]);
   const channel = device.empty([4, layout.c]);
   const own = parts.mask === "input" ? [variance, weight, bias] : [];
   const masked = parts.mask === "result" ? [device.empty(x.shape)] : [];

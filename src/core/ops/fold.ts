@@ -15,6 +15,8 @@ export interface FoldOptions {
   readonly scale?: number;
   /** Element type of the result; without it that of x. f16 is always folded in f32. */
   readonly out?: DType;
+  /** Memory for the result, of its size and type, which is taken over. */
+  readonly into?: Tensor;
 }
 
 /** Axes as sorted numbers from 0, `undefined` meaning all of them. */
@@ -66,13 +68,14 @@ export function foldMiddle(
   inner: number,
   options: FoldOptions,
 ): Tensor {
-  const { name, fold, map = "x", finish = "a", scale = 1, out = x.dtype } = options;
+  const { name, fold, map = "x", finish = "a", scale = 1, into } = options;
+  const out = into?.dtype ?? options.out ?? x.dtype;
   const device = deviceOf(name, [x]);
   if (n === 0 || outer * inner === 0) return device.zeros([outer, inner], out);
   const { repeat, chunks } = reduceCut({ outer, n, inner }, device.adapter.software);
   const base = { name, fold, dtype: x.dtype, outer, scale, subgroups: device.subgroups };
   if (repeat * chunks === 1) {
-    const y = device.empty([outer, inner], out);
+    const y = into?.into([outer, inner]) ?? device.empty([outer, inner], out);
     launch(reduceKernel({ ...base, n, inner, chunks, map, finish, out }), [x], [y]);
     return y;
   }
@@ -80,7 +83,8 @@ export function foldMiddle(
   const parts = device.empty([outer, chunks * repeat, inner], partial);
   const cut = { n: n / repeat, inner: inner * repeat, chunks };
   launch(reduceKernel({ ...base, ...cut, map, out: partial }), [x], [parts]);
-  const y = foldMiddle(parts, outer, chunks * repeat, inner, { name, fold, finish, scale, out });
+  const rest = { name, fold, finish, scale, out, ...(into && { into }) };
+  const y = foldMiddle(parts, outer, chunks * repeat, inner, rest);
   parts.dispose();
   return y;
 }

@@ -6,7 +6,7 @@ import {
   layerNormKernel,
   sizeOf,
 } from "../../kernels/index.ts";
-import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
+import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 import { foldMiddle } from "./fold.ts";
@@ -74,9 +74,8 @@ function weightGrad(x: Tensor, dy: Tensor, m: Tensor, r: Tensor, weight: Tensor)
 
 function rowSum(t: Tensor, like: Tensor): Tensor {
   const n = like.size;
-  return foldMiddle(t, 1, t.size / n, n, { name: "layerNorm gradient", fold: "sum" }).view(
-    like.shape,
-  );
+  const options = { name: "layerNorm gradient", fold: "sum", into: emptyGrad(like) } as const;
+  return foldMiddle(t, 1, t.size / n, n, options).view(like.shape);
 }
 
 function checkLayerNorm(x: Tensor, normalized: Shape, weight?: Tensor, bias?: Tensor): void {

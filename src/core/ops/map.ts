@@ -73,7 +73,7 @@ export function map(
         expression === "g"
           ? g
           : evaluate(`${op} gradient`, expression, { ...args, y, g }, shape, "f32", params);
-      return sumTo(full, tensor.shape);
+      return sumTo(full, tensor.shape, tensor);
     }),
   );
 }
