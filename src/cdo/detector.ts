@@ -2,8 +2,18 @@
  * CDO as a detector: a frozen expert and an apprentice of the same architecture look at the same image; where their features
  * differ, the image is abnormal.
  */
-import { backward, type Device, noGrad, Rng, type Tensor } from "../core/index.ts";
-import type { Detector, StepPosition, TrainingImages } from "../detector/index.ts";
+import {
+  backward,
+  type Device,
+  noGrad,
+  type PrepareOptions,
+  type Program,
+  program,
+  Rng,
+  type Tensor,
+  type TensorType,
+} from "../core/index.ts";
+import type { Detector, StepPosition, TrainingImages, TrainingMemory } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
 import {
@@ -41,6 +51,8 @@ export interface CdoOptions {
   readonly model?: StateDict | undefined;
   /** Draws the weights that are not given. */
   readonly seed: number;
+  /** False: every step is computed from scratch instead of replayed, with the same bits, more slowly. */
+  readonly record?: boolean;
 }
 
 /**
@@ -60,10 +72,13 @@ export class Cdo implements Detector {
   readonly #expert: FeatureExtractor;
   readonly #apprentice: Backbone;
   readonly #optimiser: ReturnType<typeof createOptimiser>;
+  readonly #step: Program<[Tensor, Tensor], Tensor>;
+  readonly #map: Program<[Tensor], Tensor>;
+  readonly #record: boolean;
   #hasRandomExpert: boolean;
 
   /** Use `createCdo`. */
-  constructor({ device, config: given, teacher, frozen, model, seed }: CdoOptions) {
+  constructor({ device, config: given, teacher, frozen, model, seed, record }: CdoOptions) {
     if (teacher && frozen) {
       throw new LoupeError("config", "createCdo: teacher and frozen both give the expert");
     }
@@ -88,6 +103,9 @@ export class Cdo implements Detector {
     this.device = device;
     this.#config = config;
     this.#hasRandomExpert = !teacher && !frozen;
+    this.#record = record ?? true;
+    this.#step = program(device, (images, masks) => this.#learn(images, masks));
+    this.#map = program(device, (images) => this.#detect(images));
   }
 
   /** True while the expert's weights are random, which is good for trying things out only: whoever shows results says so. */
@@ -126,8 +144,12 @@ export class Cdo implements Detector {
   }
 
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor {
-    const apprentice = this.#apprentice.train();
     this.#optimiser.lr = this.learningRate(at);
+    return this.#record ? this.#step(images, masks) : this.#learn(images, masks);
+  }
+
+  #learn(images: Tensor, masks: Tensor): Tensor {
+    const apprentice = this.#apprentice.train();
     const { gamma, oom, version } = this.#config;
     const loss = cdoLoss(this.#expert.forward(images), apprentice.forward(images), masks, {
       gamma,
@@ -141,6 +163,28 @@ export class Cdo implements Detector {
     return loss;
   }
 
+  /** Images and masks of one training step. */
+  #types(): [TensorType, TensorType] {
+    const { imageSize, batchSize } = this.#config;
+    const of = (c: number) => ({
+      shape: [batchSize, imageSize, imageSize, c],
+      dtype: "f32" as const,
+    });
+    return [of(3), of(1)];
+  }
+
+  prepareTraining(options: PrepareOptions = {}): Promise<void> {
+    return this.#record ? this.#step.prepare(this.#types(), options) : Promise.resolve();
+  }
+
+  trainingMemory(): TrainingMemory {
+    return {
+      networks: this.#apprentice.bytes + this.#expert.backbone.bytes,
+      optimiser: this.#optimiser.bytes,
+      plan: this.#step.plan(...this.#types()),
+    };
+  }
+
   /** 2025: a tenth from 80 % of the epochs on, by iteration; 2023: 5 % less with every epoch. */
   learningRate({ iteration, epoch, iterationsPerEpoch }: StepPosition): number {
     const { learningRate, epochs, version } = this.#config;
@@ -150,6 +194,10 @@ export class Cdo implements Detector {
   }
 
   predict(images: Tensor): Tensor {
+    return this.#record ? this.#map(images) : this.#detect(images);
+  }
+
+  #detect(images: Tensor): Tensor {
     const [, h, w] = images.shape as [number, number, number, number];
     return noGrad(() =>
       this.device.scope(() => {
@@ -194,6 +242,8 @@ export class Cdo implements Detector {
   }
 
   dispose(): void {
+    this.#step.dispose();
+    this.#map.dispose();
     this.#optimiser.dispose();
     this.#apprentice.dispose();
     this.#expert.dispose();

@@ -2,7 +2,7 @@
  * The one interface every method implements. What is done with a method (fitting, evaluating, predicting, saving,
  * resuming) is written once against it.
  */
-import type { Device, Tensor } from "../core/index.ts";
+import type { Device, MemoryPlan, PrepareOptions, Tensor } from "../core/index.ts";
 import type { StateDict } from "../models/index.ts";
 
 /** Where a training step stands. */
@@ -24,6 +24,16 @@ export interface TrainingImages {
   readonly synthesis: "none" | "cdo2025" | "cdo2023";
   /** Whether the 2025 synthesis goes through 1024 × 1024. */
   readonly detour: boolean;
+}
+
+/** What memory training takes, in bytes. */
+export interface TrainingMemory {
+  /** Parameters and buffers of all networks. */
+  readonly networks: number;
+  /** What the optimiser remembers. */
+  readonly optimiser: number;
+  /** A training step of the full batch size. */
+  readonly plan: MemoryPlan;
 }
 
 /** A method with its networks on one device. */
@@ -48,6 +58,10 @@ export interface Detector {
    * @returns the loss, one element
    */
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor;
+  /** Compiles the kernels of a full batch's step, all at once, before the first one. */
+  prepareTraining(options?: PrepareOptions): Promise<void>;
+  /** Plans a training step without running it. */
+  trainingMemory(): TrainingMemory;
   /**
    * @param images `[N, H, W, 3]`, normalised
    * @returns maps `[N, H, W]`, larger where more abnormal

@@ -1,5 +1,5 @@
 /** What is done with a method, once for all of them. */
-export type { Detector, StepPosition, TrainingImages } from "./detector.ts";
+export type { Detector, StepPosition, TrainingImages, TrainingMemory } from "./detector.ts";
 export { evaluatePredictions } from "./evaluate.ts";
 export * as fields from "./fields.ts";
 export { type FitOptions, fit, type Progress, upload } from "./fit.ts";

@@ -171,6 +171,53 @@ test("predicting between two steps changes neither", async () => {
   for (const cdo of [plain, asked]) cdo.dispose();
 });
 
+test("recorded steps give the bits of steps that are computed anew, over decays, odd batches and predictions", async () => {
+  const config = { epochs: 5, clipNorm: 1, learningRate: 1e-3 };
+  const results: { seen: unknown[]; bytes: Buffer }[] = [];
+  for (const record of [true, false]) {
+    const cdo = make(config, { ...drawn, record });
+    const seen: unknown[] = [];
+    for (let iteration = 0; iteration < 7; iteration++) {
+      const n = iteration % 3 === 2 ? 1 : 2; // the last batch of an epoch may be smaller
+      const [loss] = await device.read(() => {
+        const x = device.tensor(new Rng(iteration).normalHost(n * side * side * 3), [
+          n,
+          side,
+          side,
+          3,
+        ]);
+        const m = n === 2 ? masks() : device.zeros([1, side, side, 1]);
+        return [cdo.trainStep(x, m, { iteration, epoch: iteration, iterationsPerEpoch: 1 })];
+      });
+      seen.push(loss);
+      if (iteration % 2) seen.push((await device.read(() => [cdo.predict(images(iteration))]))[0]);
+    }
+    results.push({ seen, bytes: await bytesOf(cdo) });
+    cdo.dispose();
+  }
+  const [recorded, plain] = results as [(typeof results)[0], (typeof results)[0]];
+  expect(recorded.seen).toEqual(plain.seen);
+  expect(recorded.bytes.equals(plain.bytes)).toBe(true);
+});
+
+test("the memory of a step is known before it runs, and is what it then takes", async () => {
+  const cdo = makeQuickly();
+  const before = device.memory.stats().liveBytes;
+  const { networks, optimiser, plan } = cdo.trainingMemory();
+  expect(device.memory.stats().liveBytes).toBe(before);
+  expect(networks + optimiser).toBeLessThan(before);
+  expect(optimiser).toBeGreaterThan(0.8 * networks);
+  const told: number[] = [];
+  await cdo.prepareTraining({ onProgress: (done) => told.push(done) });
+  const taken = device.memory.stats().liveBytes - before;
+  expect(Math.abs(taken - plan.planned)).toBeLessThan(0.02 * plan.planned);
+  expect(plan.peak).toBeLessThanOrEqual(plan.planned);
+  expect(plan.planned).toBeLessThan(1.3 * plan.peak);
+  await trainStep(cdo);
+  expect(device.memory.stats().liveBytes - before).toBe(taken);
+  cdo.dispose();
+});
+
 test("the expert never changes, and its features come in three levels", async () => {
   const cdo = make();
   const before = await frozenBytes(cdo);

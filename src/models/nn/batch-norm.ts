@@ -1,5 +1,5 @@
 /** Batch normalisation over N, H and W with running statistics. Ioffe and Szegedy 2015; PyTorch's `BatchNorm2d`. */
-import { batchNorm, type Tensor } from "../../core/index.ts";
+import { batchNorm, everyRun, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import type { Build } from "./init.ts";
 import { Layer } from "./module.ts";
@@ -12,12 +12,29 @@ export interface BatchNormSettings {
   readonly scale?: number;
 }
 
+/** Running statistics and the affine map. */
+export interface Statistics {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+  readonly eps: number;
+}
+
+/** What is done to the normalised values in the same launch. */
+export interface AfterNorm {
+  /** Is added; of the input's shape. */
+  readonly residual?: Tensor | undefined;
+  /** Ends with a ReLU. */
+  readonly relu?: boolean;
+}
+
 export class BatchNorm2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly runningMean: Tensor;
   readonly runningVar: Tensor;
-  /** Batches seen in train mode; a host number, so whoever replays a recorded step counts it up. */
+  /** Batches seen in train mode. */
   readonly numBatchesTracked: { value: number };
   readonly #eps: number;
   readonly #momentum: number;
@@ -34,14 +51,19 @@ export class BatchNorm2d extends Layer {
     this.#momentum = momentum;
   }
 
+  /** What an evaluated layer computes with. */
+  get statistics(): Statistics {
+    const { weight, bias, runningMean, runningVar } = this;
+    return { weight, bias, runningMean, runningVar, eps: this.#eps };
+  }
+
   /** `[N, H, W, C]` to the same shape. In train mode the running statistics move. */
-  forward(x: Tensor): Tensor {
-    const { weight, bias, runningMean, runningVar, training } = this;
-    const [eps, momentum] = [this.#eps, this.#momentum];
+  forward(x: Tensor, after: AfterNorm = {}): Tensor {
+    const { statistics, training, numBatchesTracked } = this;
     if (x.shape.length !== 4) {
       throw new LoupeError("shape", `BatchNorm2d: input must be [N, H, W, C], got ${x}`);
     }
-    if (training) this.numBatchesTracked.value++;
-    return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps });
+    if (training) everyRun(x.device, () => void numBatchesTracked.value++);
+    return batchNorm(x, { ...statistics, training, momentum: this.#momentum, ...after });
   }
 }

@@ -72,6 +72,14 @@ export abstract class Module {
     return this.namedParameters().map(([, tensor]) => tensor);
   }
 
+  /** Bytes of all parameters and buffers. */
+  get bytes(): number {
+    return [...this.#all()].reduce(
+      (sum, [, entry]) => sum + ("tensor" in entry ? entry.tensor.bytes : 0),
+      0,
+    );
+  }
+
   train(on = true): this {
     for (const module of this.modules()) module.#training = on;
     return this;

@@ -2,7 +2,7 @@
  * What all optimisers share: which parameters they move, the numbers of each step, and a state dict for a bit-equal resume.
  * Parameters without a gradient are skipped altogether, without decay, as PyTorch skips them.
  */
-import { launch, type Tensor } from "../../core/index.ts";
+import { everyRun, launch, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import type { KernelSpec } from "../../kernels/index.ts";
 import type { StateDict } from "../checkpoint/index.ts";
@@ -19,8 +19,7 @@ export interface Slot {
   readonly index: number;
   /** Steps in which it had a gradient. */
   step: number;
-  /** Made in the first of them, like PyTorch's. */
-  state: readonly Tensor[] | undefined;
+  state: readonly Tensor[];
 }
 
 /** What tells one optimiser from another. */
@@ -45,7 +44,6 @@ export abstract class Optimiser {
   readonly #slots: readonly Slot[];
   readonly #host: Float32Array<ArrayBuffer>;
   readonly #scalars: Tensor;
-  #active: readonly Slot[] = [];
 
   constructor(params: Parameters, lr: number, rule: Rule) {
     nonNegative(rule.name, "lr", lr);
@@ -56,27 +54,28 @@ export abstract class Optimiser {
     const count = rule.shared(lr).length + rule.own(lr, 1).length * this.#slots.length;
     this.#host = new Float32Array(count);
     this.#scalars = device.zeros([count]).keep();
+    for (const slot of this.#slots) {
+      const { param } = slot;
+      slot.state = rule.stateNames.map(() => param.device.zeros(param.shape).keep());
+    }
   }
 
   /** Moves every parameter that has a gradient. One launch each. */
   step(): void {
-    this.#active = this.#slots.filter((slot) => slot.param.grad);
-    this.advance();
-    for (const slot of this.#active) this.#update(slot);
+    const active = this.#slots.filter((slot) => slot.param.grad);
+    everyRun(this.#scalars.device, () => this.#advance(active));
+    for (const slot of active) this.#update(slot);
   }
 
-  /**
-   * The host's part of a step: counts it and writes its numbers to the GPU. Whoever replays a recorded `step` calls this first; it
-   * serves the parameters of that step.
-   */
-  advance(): void {
+  /** The host's part of a step: counts it and writes its numbers to the GPU. */
+  #advance(active: readonly Slot[]): void {
     const { lr } = this;
     this.#host.set(this.#rule.shared(lr));
-    for (const slot of this.#active) {
+    for (const slot of active) {
       slot.step++;
       this.#host.set(this.#rule.own(lr, slot.step), this.#row(slot));
     }
-    if (this.#active.length) this.#scalars.device.write(this.#scalars, this.#host);
+    if (active.length) this.#scalars.device.write(this.#scalars, this.#host);
   }
 
   #row(slot: Slot): number {
@@ -87,10 +86,13 @@ export abstract class Optimiser {
   #update(slot: Slot): void {
     const { param } = slot;
     if (param.size === 0) return;
-    const zeros = () => param.device.zeros(param.shape).keep();
-    slot.state ??= this.#rule.stateNames.map(zeros);
     const spec = this.#rule.kernel(param.size, this.#row(slot));
     launch(spec, [this.#scalars, param.grad as Tensor], [param, ...slot.state]);
+  }
+
+  /** Bytes of the moments. */
+  get bytes(): number {
+    return this.#slots.reduce((sum, { state }) => sum + state.reduce((n, t) => n + t.bytes, 0), 0);
   }
 
   /** Frees all gradients. */
@@ -118,8 +120,8 @@ export abstract class Optimiser {
   dispose(): void {
     this.#scalars.dispose();
     for (const slot of this.#slots) {
-      for (const tensor of slot.state ?? []) tensor.dispose();
-      slot.state = undefined;
+      for (const tensor of slot.state) tensor.dispose();
+      slot.state = [];
     }
   }
 
@@ -131,7 +133,7 @@ export abstract class Optimiser {
 function slotsOf(op: string, params: Parameters): Slot[] {
   const slots = params.map((entry, i): Slot => {
     const [name, param] = "dtype" in entry ? [String(i), entry] : entry;
-    return { name, param, index: i, step: 0, state: undefined };
+    return { name, param, index: i, step: 0, state: [] };
   });
   if (slots.length === 0) throw new LoupeError("config", `${op}: there are no parameters to move`);
   const seen = new Set<string>();

@@ -18,7 +18,7 @@ export async function readOptimiser(
     state.set(`param_groups.${name}`, f64(value));
   }
   const used = slots.filter((slot) => slot.step > 0);
-  const moments = await Promise.all(used.map((slot) => Promise.all((slot.state ?? []).map(read))));
+  const moments = await Promise.all(used.map((slot) => Promise.all(slot.state.map(read))));
   used.forEach((slot, i) => {
     const start = `state.${slot.name}.`;
     state.set(`${start}step`, hostTensor("i64", [], BigInt64Array.of(BigInt(slot.step))));
@@ -55,8 +55,7 @@ function plan(rule: Kept, slot: Slot, state: StateDict, wanted: Set<string>): ()
   if (!state.has(`${start}step`)) {
     return () => {
       slot.step = 0;
-      for (const tensor of slot.state ?? []) tensor.dispose();
-      slot.state = undefined;
+      for (const tensor of slot.state) param.device.fill(tensor, 0);
     };
   }
   wanted.add(`${start}step`);
@@ -71,7 +70,6 @@ function plan(rule: Kept, slot: Slot, state: StateDict, wanted: Set<string>): ()
   });
   return () => {
     slot.step = step;
-    slot.state ??= rule.stateNames.map(() => param.device.empty(param.shape).keep());
     slot.state.forEach((tensor, k) => {
       param.device.write(tensor, moments[k] as Float32Array<ArrayBuffer>);
     });
