@@ -3,6 +3,7 @@ export { LoupeError } from "../error.ts";
 export {
   type BackwardOptions,
   backward,
+  carriesGrad,
   customGrad,
   grad,
   isGradEnabled,

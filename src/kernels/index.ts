@@ -12,6 +12,7 @@ export * from "./gaussian-blur.ts";
 export * from "./gemm/index.ts";
 export * from "./image-grid.ts";
 export * from "./interpolate.ts";
+export * from "./interpolate-sum.ts";
 export * from "./lanes.ts";
 export * from "./layer-norm.ts";
 export * from "./nearest.ts";

@@ -29,7 +29,7 @@ export interface InterpolateShape {
  * `tap(o, axis)`: the first pixel that output o reads, `at`, and the share of the second as a fraction `rest / below`.
  * `first(y, axis)`: the first output whose first pixel is y or later, for 1 ≤ y < n.
  */
-function tapHead(sampling: Sampling): string {
+export function tapHead(sampling: Sampling): string {
   const structs = `${quotientHead}
 struct Axis { n: u32, m: u32, ratio: f32, inverse: f32 }
 struct Tap { at: u32, rest: u32, below: u32 }`;
@@ -63,8 +63,8 @@ fn tap(o: u32, a: Axis) -> Tap {
 fn first(y: u32, a: Axis) -> u32 { return ${first}; }`;
 }
 
-/** The parameters of one axis, and the shader's `Axis` made of them. */
-function axisParams(letter: string, n: number, m: number, sampling: Sampling) {
+/** The parameters of one axis, their names ending in a letter. */
+export function axisParams(letter: string, n: number, m: number, sampling: Sampling) {
   const below = sampling === "bilinear" ? 2 * m : Math.max(m, 2) - 1;
   return {
     [`n${letter}`]: ["u32", n],
@@ -75,7 +75,8 @@ function axisParams(letter: string, n: number, m: number, sampling: Sampling) {
   } as const;
 }
 
-const axisOf = (letter: string) =>
+/** The shader's `Axis` of a letter. */
+export const axisOf = (letter: string) =>
   `Axis(p.n${letter}, p.m${letter}, p.ratio${letter}, p.inverse${letter})`;
 
 /** Neighbours in a row that a bilinear thread computes: enlarged, they share most of what they read. */

@@ -1,6 +1,7 @@
 /** Layers: names, layouts and values as PyTorch's, the state dict there and back, starting values, ownership. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  add,
   backward,
   conv2d,
   type Device,
@@ -8,11 +9,11 @@ import {
   noGrad,
   openDevice,
   Rng,
+  relu,
   sum,
   type Tensor,
 } from "../../src/core/index.ts";
 import {
-  addRelu,
   BatchNorm2d,
   type Build,
   Conv2d,
@@ -23,6 +24,7 @@ import {
   kaimingBound,
   kaimingNormal,
   kaimingStd,
+  type Layer,
   LayerNorm,
   Linear,
   MaxPool2d,
@@ -279,27 +281,55 @@ test("layers without weights do what their ops do", async () => {
   for (const t of [x, relu, pool]) t.dispose();
 });
 
-test("the sum of a residual block passes the same gradient to both sides", async () => {
-  const [a, b] = [
-    [1, -3, 2],
-    [1, 1, -2],
-  ].map((v) => device.tensor(v, [3]).keep().setRequiresGrad(true));
-  device.scope(() => backward(sum(addRelu(a!, b!))));
-  expect([...(await a!.grad!.data())]).toEqual([1, 0, 0]);
-  expect([...(await b!.grad!.data())]).toEqual([1, 0, 0]);
-  const both = device.scope(() => {
-    backward(sum(addRelu(a!, a!)));
-    return a!.grad!.view();
-  });
-  expect([...(await both.data())]).toEqual([3, 0, 2]);
-  for (const t of [a!, b!, both]) t.dispose();
-});
+describe("what follows a BatchNorm", () => {
+  const [shape, out] = [
+    [2, 5, 4, 3],
+    [2, 5, 4, 6],
+  ] as const;
+  const net = (...more: Layer[]) => {
+    const conv = new Conv2d(build(), 3, 6, { kernelSize: 3, padding: 1, bias: false });
+    const bn = new BatchNorm2d(build(), 6, { scale: 0.7 });
+    return { net: new Sequential([conv, bn, ...more]), conv, bn };
+  };
 
-test("the sum of a residual block keeps what is not a number", async () => {
-  const [a, b] = [device.tensor([Number.NaN, 1], [2]), device.tensor([1, Number.NaN], [2])];
-  const y = addRelu(a, b);
-  expect([...(await y.data())]).toEqual([Number.NaN, Number.NaN]);
-  for (const t of [a, b, y]) t.dispose();
+  for (const training of [true, false])
+    for (const graph of [true, false]) {
+      const how = `${training ? "trained" : "evaluated"} ${graph ? "with" : "without"} gradients`;
+      test(`${how}: sum and ReLU are what they are apart`, async () => {
+        const { net: whole, conv, bn } = net();
+        whole.train(training);
+        const results = await device.read(() => {
+          const x = device.tensor(f32("x", [...shape]), shape);
+          const residual = device.tensor(f32("residual", [...out]), out);
+          const run = <T>(fn: () => T) => (graph ? fn() : noGrad(fn));
+          return run(() => [
+            whole.forward(x, { residual, relu: true }),
+            relu(add(bn.forward(conv.forward(x)), residual)),
+            new Sequential([whole, new ReLU()]).forward(x, { residual }),
+            add(relu(bn.forward(conv.forward(x))), residual),
+          ]);
+        });
+        for (const i of [0, 2]) closeTo(results[i]!, results[i + 1]!, { rtol: 1e-6, atol: 1e-6 });
+        whole.dispose();
+      });
+    }
+
+  test("evaluated without gradients, convolution, BatchNorm, sum and ReLU are one launch", () => {
+    const { net: whole } = net(new ReLU());
+    whole.eval();
+    const launches = (fn: () => Tensor) => {
+      const before = device.queue.launches;
+      device.scope(() => void fn());
+      return device.queue.launches - before;
+    };
+    const x = device.zeros(shape);
+    expect(launches(() => noGrad(() => whole.forward(x)))).toBe(1);
+    expect(launches(() => whole.forward(x))).toBe(3); // apart, for gradients under running statistics
+    whole.freeze();
+    expect(launches(() => whole.forward(x))).toBe(1);
+    x.dispose();
+    whole.dispose();
+  });
 });
 
 test("frozen parameters get no gradient and lose the one they had", async () => {

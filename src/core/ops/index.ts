@@ -14,6 +14,7 @@ export { gather, scatterAdd } from "./gather.ts";
 export { type GaussianBlurOptions, gaussianBlur } from "./gaussian-blur.ts";
 export { type IndexList, indexAdd, indexSelect } from "./index-select.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
+export { type InterpolateSumOptions, interpolateSum } from "./interpolate-sum.ts";
 export { layerNorm } from "./layer-norm.ts";
 export {
   type CrossEntropyOptions,

@@ -36,12 +36,20 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     mode === "nearest" ? "nearest" : alignCorners ? "bilinear, corners" : "bilinear";
   const y = x.device.empty([n, oh, ow, c]);
   if (y.size) launch(interpolateKernel({ n, h, w, c, oh, ow, sampling }), [x], [y]);
-  return track("interpolate", y, [x], (dy) => {
-    const rows = alongAxis(dy, { outer: n, n: h, m: oh, inner: ow * c }, sampling);
-    const dx = alongAxis(rows, { outer: n * h, n: w, m: ow, inner: c }, sampling);
-    if (rows !== dy && rows !== dx) rows.dispose();
-    return [dx.view(x.shape)];
-  });
+  return track("interpolate", y, [x], (dy) => [interpolateAdjoint(dy, [h, w], sampling)]);
+}
+
+/** From the gradient of the result to that of the images of `size`; dy itself where nothing was resized. */
+export function interpolateAdjoint(
+  dy: Tensor,
+  [h, w]: readonly [number, number],
+  sampling: Sampling,
+): Tensor {
+  const [n, oh, ow, c] = dy.shape as [number, number, number, number];
+  const rows = alongAxis(dy, { outer: n, n: h, m: oh, inner: ow * c }, sampling);
+  const dx = alongAxis(rows, { outer: n * h, n: w, m: ow, inner: c }, sampling);
+  if (rows !== dy && rows !== dx) rows.dispose();
+  return dx.view([n, h, w, c]);
 }
 
 /** The adjoint along one axis; nothing to do where its size stayed. */
@@ -52,7 +60,11 @@ function alongAxis(dy: Tensor, s: AxisShape, sampling: Sampling): Tensor {
   return dx;
 }
 
-function checkInterpolate(x: Tensor, { size, mode, alignCorners }: InterpolateOptions): void {
+/** Throws unless x can be resized so. */
+export function checkInterpolate(
+  x: Tensor,
+  { size, mode, alignCorners }: InterpolateOptions,
+): void {
   const fail = (rule: string) =>
     new LoupeError("shape", `interpolate: ${rule} (input ${show(x.shape)})`);
   requireDType("interpolate", "f32", x);

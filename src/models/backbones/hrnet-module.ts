@@ -3,9 +3,8 @@
  * relu(Σ_j f_ij(x_j)): finer inputs come down by strided convolutions, coarser ones come up by interpolation.
  * Sun et al. (CVPR 2019), Wang et al. (TPAMI 2020).
  */
-import { add, interpolate, noGrad, type Tensor } from "../../core/index.ts";
+import { interpolateSum, noGrad, type Tensor } from "../../core/index.ts";
 import {
-  addRelu,
   type Build,
   convNorm,
   frugal,
@@ -54,32 +53,27 @@ export class HRModule extends Module {
     return this.fuseLayers.items[i]?.items[j] as Sequential;
   }
 
-  /** Σ_j from j = 0 on, then ReLU. No gradient reads a sum or a term, so their memory is given back, but for the branch's own. */
+  /**
+   * relu(Σ_j f_ij(x_j)): what comes down is added as it is normalised, what comes up is brought to its size as it is added. No
+   * gradient reads a sum or what comes up, so their memory is given back.
+   */
   #fuse(ys: readonly Tensor[], i: number): Tensor {
-    const [first] = ys as [Tensor];
-    return frugal(first, () => {
-      let sum = this.#term(ys, i, 0);
-      for (let j = 1; j < ys.length; j++) {
-        const term = this.#term(ys, i, j);
-        const next = (j === ys.length - 1 ? addRelu : add)(sum, term);
-        for (const part of [sum, term]) if (part !== ys[i]) part.forgetValues();
+    const own = ys[i] as Tensor;
+    return frugal(own, () => {
+      let sum = own;
+      for (let j = 0; j < i; j++) {
+        const relu = j === ys.length - 2; // nothing comes up to the coarsest output
+        const next = this.#path(i, j).forward(ys[j] as Tensor, { residual: sum, relu });
+        if (sum !== own) sum.forgetValues();
         sum = next;
       }
-      return sum;
-    });
-  }
-
-  #term(ys: readonly Tensor[], i: number, j: number): Tensor {
-    const [own, other] = [ys[i], ys[j]] as [Tensor, Tensor];
-    if (i === j) return own;
-    if (j < i) return this.#path(i, j).forward(other);
-    const [, h, w] = own.shape as [number, number, number, number];
-    // reference: CDO interpolates bilinearly with aligned corners; the published weights were trained with nearest.
-    return frugal(other, () => {
-      const low = this.#path(i, j).forward(other);
-      const high = interpolate(low, { size: [h, w], mode: "bilinear", alignCorners: true });
-      low.forgetValues();
-      return high;
+      if (i === ys.length - 1) return sum;
+      const up = (y: Tensor, k: number) => this.#path(i, i + 1 + k).forward(y);
+      const lows = ys.slice(i + 1).map(up);
+      // reference: CDO interpolates bilinearly with aligned corners; the published weights were trained with nearest.
+      const out = interpolateSum(sum, lows, { alignCorners: true, relu: true });
+      for (const part of [...lows, sum]) if (part !== own) part.forgetValues();
+      return out;
     });
   }
 

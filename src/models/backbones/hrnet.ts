@@ -4,6 +4,7 @@
  */
 import type { Tensor } from "../../core/index.ts";
 import {
+  applyNormRelu,
   BatchNorm2d,
   type Build,
   Conv2d,
@@ -14,7 +15,6 @@ import {
   ModuleList,
   ReLU,
   Sequential,
-  takeRelu,
 } from "../nn/index.ts";
 import { Backbone, type LevelChannels } from "./backbone.ts";
 import { HRModule, type Widths } from "./hrnet-module.ts";
@@ -74,10 +74,8 @@ export class HRNet extends Backbone {
 
   #stem(x: Tensor): Tensor {
     return chain(x, [
-      (y) => this.conv1.forward(y),
-      (y) => takeRelu(this.bn1.forward(y)),
-      (y) => this.conv2.forward(y),
-      (y) => takeRelu(this.bn2.forward(y)),
+      (y) => applyNormRelu(y, this.conv1, this.bn1),
+      (y) => applyNormRelu(y, this.conv2, this.bn2),
       (y) => this.layer1.forward(y),
     ]);
   }

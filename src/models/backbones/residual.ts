@@ -1,7 +1,6 @@
 /** Residual blocks: y = relu(f(x) + shortcut(x)). He et al., "Deep Residual Learning" (CVPR 2016). */
 import type { Tensor } from "../../core/index.ts";
 import {
-  addRelu,
   applyNorm,
   applyNormRelu,
   BatchNorm2d,
@@ -47,7 +46,7 @@ export class BasicBlock extends Layer {
   forward(x: Tensor): Tensor {
     return frugal(x, () => {
       const y = applyNormRelu(x, this.conv1, this.bn1);
-      return join(applyNorm(y, this.conv2, this.bn2), x, this.downsample);
+      return join(y, this.conv2, this.bn2, x, this.downsample);
     });
   }
 }
@@ -87,7 +86,7 @@ export class Bottleneck extends Layer {
   forward(x: Tensor): Tensor {
     return frugal(x, () => {
       const y = this.#inner(x);
-      return join(applyNorm(y, this.conv3, this.bn3), x, this.downsample);
+      return join(y, this.conv3, this.bn3, x, this.downsample);
     });
   }
 
@@ -98,13 +97,18 @@ export class Bottleneck extends Layer {
   }
 }
 
-/** relu(f + shortcut(x)); f and a projected shortcut are read by nothing else, so their memory is given back. */
-function join(f: Tensor, x: Tensor, downsample: Layer | undefined): Tensor {
-  const shortcut = downsample?.forward(x);
-  const y = addRelu(f, shortcut ?? x);
-  f.forgetValues();
-  shortcut?.forgetValues();
-  return y;
+/** relu(bn(conv(y)) + shortcut(x)). A projected shortcut is read by nothing else, so its memory is given back. */
+function join(
+  y: Tensor,
+  conv: Conv2d,
+  bn: BatchNorm2d,
+  x: Tensor,
+  downsample: Layer | undefined,
+): Tensor {
+  const projected = downsample?.forward(x);
+  const out = applyNorm(y, conv, bn, { residual: projected ?? x, relu: true });
+  projected?.forgetValues();
+  return out;
 }
 
 /** `count` blocks; the first takes the stride and projects where it must. */

@@ -4,6 +4,7 @@
  */
 import type { Tensor } from "../../core/index.ts";
 import {
+  applyNormRelu,
   BatchNorm2d,
   type Build,
   Conv2d,
@@ -12,7 +13,6 @@ import {
   kaimingNormal,
   MaxPool2d,
   type Sequential,
-  takeRelu,
 } from "../nn/index.ts";
 import { Backbone, type LevelChannels } from "./backbone.ts";
 import { BasicBlock, Bottleneck, blocks } from "./residual.ts";
@@ -75,8 +75,7 @@ export class ResNet extends Backbone {
   protected override levels(x: Tensor): Tensor[] {
     return frugal(x, () => {
       const one = chain(x, [
-        (y) => this.conv1.forward(y),
-        (y) => takeRelu(this.bn1.forward(y)),
+        (y) => applyNormRelu(y, this.conv1, this.bn1),
         (y) => this.#pool.forward(y),
         (y) => this.layer1.forward(y),
       ]);

@@ -1,11 +1,9 @@
-/** Convolution, BatchNorm, ReLU: what every backbone here is made of. */
-import type { Tensor } from "../../core/index.ts";
-import { takeRelu } from "./activation.ts";
-import { BatchNorm2d } from "./batch-norm.ts";
+/** Convolution, BatchNorm, a sum, ReLU: what every backbone here is made of. */
+import { carriesGrad, conv2dFused, isGradEnabled, type Tensor } from "../../core/index.ts";
+import { type AfterNorm, BatchNorm2d } from "./batch-norm.ts";
 import { Conv2d, type Conv2dSettings } from "./conv2d.ts";
+import { frugal } from "./frugal.ts";
 import type { Build } from "./init.ts";
-import type { Layer } from "./module.ts";
-import { frugal } from "./sequential.ts";
 
 /** `[conv, bn]`, the convolution without bias. */
 export function convNorm(
@@ -18,12 +16,19 @@ export function convNorm(
   return [conv, new BatchNorm2d(build, outChannels)];
 }
 
-/** bn(conv(x)), keeping only the result where no gradient is wanted. */
-export function applyNorm(x: Tensor, conv: Layer, bn: Layer): Tensor {
-  return frugal(x, () => bn.forward(conv.forward(x)));
+/** act(bn(conv(x)) + residual). One launch where running statistics are used and no gradient is wanted. */
+export function applyNorm(x: Tensor, conv: Conv2d, bn: BatchNorm2d, after: AfterNorm = {}): Tensor {
+  if (bn.training || conv.bias || wantsGrad([x, conv.weight, bn.weight, bn.bias, after.residual])) {
+    return frugal(x, () => bn.forward(conv.forward(x), after));
+  }
+  return conv2dFused(x, conv.weight, { ...conv.options, norm: bn.statistics, ...after });
 }
 
-/** relu(bn(conv(x))), keeping only the result where no gradient is wanted. */
-export function applyNormRelu(x: Tensor, conv: Layer, bn: Layer): Tensor {
-  return frugal(x, () => takeRelu(applyNorm(x, conv, bn)));
+/** relu(bn(conv(x))). */
+export function applyNormRelu(x: Tensor, conv: Conv2d, bn: BatchNorm2d): Tensor {
+  return applyNorm(x, conv, bn, { relu: true });
+}
+
+function wantsGrad(tensors: readonly (Tensor | undefined)[]): boolean {
+  return isGradEnabled() && tensors.some((t) => t && carriesGrad(t));
 }

@@ -16,7 +16,7 @@ export interface Conv2dSettings extends Conv2dOptions {
 export class Conv2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
-  readonly #options: Conv2dOptions;
+  readonly options: Conv2dOptions;
   readonly #text: string;
 
   constructor(build: Build, inChannels: number, outChannels: number, settings: Conv2dSettings) {
@@ -33,13 +33,13 @@ export class Conv2d extends Layer {
     const ofBias = (s: readonly number[], rng: NonNullable<Build["rng"]>) =>
       uniform(s, rng, biasBound(shape));
     this.bias = bias ? this.parameter("bias", drawn(build, [outChannels], ofBias)) : undefined;
-    this.#options = options;
+    this.options = options;
     this.#text = `Conv2d(${inChannels}, ${outChannels}, ${kh} × ${kw})`;
   }
 
   /** `[N, H, W, I]` to `[N, OH, OW, O]`. */
   forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this.bias, this.#options);
+    return conv2d(x, this.weight, this.bias, this.options);
   }
 
   override toString(): string {

@@ -1,15 +1,9 @@
 /** Layers. */
-export {
-  addRelu,
-  Identity,
-  MaxPool2d,
-  type MaxPoolSettings,
-  ReLU,
-  takeRelu,
-} from "./activation.ts";
-export { BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
+export { Identity, MaxPool2d, type MaxPoolSettings, ReLU } from "./activation.ts";
+export { type AfterNorm, BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
 export { applyNorm, applyNormRelu, convNorm } from "./conv-norm.ts";
 export { Conv2d, type Conv2dSettings } from "./conv2d.ts";
+export { chain, frugal } from "./frugal.ts";
 export {
   type Build,
   biasBound,
@@ -27,4 +21,4 @@ export {
 export { LayerNorm, type LayerNormSettings } from "./layer-norm.ts";
 export { Linear, type LinearSettings } from "./linear.ts";
 export { Layer, type LoadOptions, Module } from "./module.ts";
-export { chain, frugal, ModuleList, Sequential } from "./sequential.ts";
+export { ModuleList, Sequential } from "./sequential.ts";
