@@ -174,7 +174,7 @@ function propagate<T>(
   checkRoot(output, gradient);
   const run = () => {
     const pending = new Map<Tensor, Tensor>();
-    pending.set(output, gradient?.view() ?? output.device.ones(output.shape));
+    pending.set(output, gradient?.view() ?? output.device.ones(output.shape, output.dtype));
     for (const tensor of order(output)) {
       const dy = pending.get(tensor);
       if (!dy) continue;
@@ -195,15 +195,25 @@ function step(node: Node, dy: Tensor, pending: Map<Tensor, Tensor>): void {
   // views, for a backward may give what is not its own: dy, an input, one tensor twice
   const grads = device.scopes.run(() => node.backward(dy).map((g) => g?.view()));
   node.inputs.forEach((input, i) => {
-    const g = grads[i];
-    if (!g) return;
-    checkGradient(node, input, g);
+    const given = grads[i];
+    if (!given) return;
+    checkGradient(node, input, given);
     const sofar = pending.get(input);
     const wanted = carriesGrad(input);
+    const g = wanted ? inTypeOf(input, given) : given;
     if (wanted) pending.set(input, sofar ? device.scopes.run(() => accumulate(sofar, g)) : g);
     if (sofar || !wanted) g.dispose();
     if (wanted) sofar?.dispose();
   });
+}
+
+/** A gradient has the dtype of its tensor, as PyTorch's: where an op gave another one, it is converted and freed. */
+function inTypeOf(input: Tensor, g: Tensor): Tensor {
+  if (g.dtype === input.dtype) return g;
+  const fitted = g.device.empty(g.shape, input.dtype);
+  copyElements(g, fitted);
+  g.dispose();
+  return fitted;
 }
 
 /** The tensors of the graph, newest first: every user of a tensor comes before it. */
@@ -224,8 +234,9 @@ function checkRoot(output: Tensor, gradient: Tensor | undefined): void {
   if (!gradient && output.size !== 1) {
     throw new LoupeError("shape", `backward: output ${shape} is not a scalar; pass its gradient`);
   }
-  if (gradient && gradient.dtype !== "f32") {
-    throw new LoupeError("shape", `backward: gradients are f32, got ${gradient}`);
+  if (gradient && gradient.dtype !== output.dtype) {
+    const rule = `the gradient of ${output.dtype} is ${output.dtype}`;
+    throw new LoupeError("shape", `backward: ${rule}, got ${gradient}`);
   }
   if (gradient && gradient.shape.join() !== output.shape.join()) {
     const got = `[${gradient.shape.join(", ")}]`;

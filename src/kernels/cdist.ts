@@ -6,6 +6,8 @@
  * The gradient of A is Σⱼ wᵢⱼ (aᵢ − bⱼ) with w = dL/dd / d, again from differences; that of B is the same with A and B exchanged.
  */
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { storedType } from "./stored.ts";
+import type { PairTypes } from "./unit-distance.ts";
 import { wgsl } from "./wgsl.ts";
 
 export interface CdistOptions {
@@ -19,6 +21,8 @@ export interface CdistOptions {
   readonly strideB: number;
   /** Squared distances. */
   readonly squared: boolean;
+  /** Distances are f32. */
+  readonly stored: PairTypes;
 }
 
 const lanes = 32;
@@ -26,7 +30,7 @@ const tile = 4;
 
 /** a `[batch, m, k]`, b `[batch, n, k]` to `[batch, m, n]`. */
 export function cdistKernel(options: CdistOptions): KernelSpec {
-  const { batch, m, n, k, strideA, strideB, squared } = options;
+  const { batch, m, n, k, strideA, strideB, squared, stored } = options;
   const wide = k % 4 === 0; // rows of a batch then start at a multiple of four, too
   const size = wide ? 4 : 1;
   const rowTiles = Math.ceil(m / (lanes * tile));
@@ -35,8 +39,8 @@ export function cdistKernel(options: CdistOptions): KernelSpec {
   return kernel({
     name: "cdist",
     inputs: [
-      { name: "a_", type },
-      { name: "b_", type },
+      { name: "a_", type: storedType(type, stored.a) },
+      { name: "b_", type: storedType(type, stored.b) },
     ],
     outputs: [{ name: "y_", type: "f32" }],
     params: {
@@ -62,10 +66,10 @@ let a${r} = batch * p.strideA + min(r${r}, p.m - 1u) * p.k;
 let b${r} = batch * p.strideB + min(column + ${r}u, p.n - 1u) * p.k;`,
 )}
 for (var k = 0u; k < p.k; k++) {
-${unroll(tile, (q) => `  let w${q} = b_[b${q} + k];`)}
+${unroll(tile, (q) => `  let w${q} = ${type}(b_[b${q} + k]);`)}
 ${unroll(
   tile,
-  (r) => `  { let x = a_[a${r} + k];
+  (r) => `  { let x = ${type}(a_[a${r} + k]);
 ${unroll(tile, (q) => `    { let e = x - w${q}; c${r}[${q}] += ${square}; }`)} }`,
 )}
 }
@@ -90,11 +94,13 @@ export interface CdistGradOptions {
   /** Elements of w between neighbouring rows of the gradient, and between those summed over. */
   readonly stepM: number;
   readonly stepN: number;
+  /** w is f32, the result has the type of a. */
+  readonly stored: PairTypes;
 }
 
 /** y[i] = Σⱼ w[i, j] · (a[i] − b[j]): w `[batch, m, n]` (or transposed), a `[batch, m, k]`, b `[batch, n, k]`. */
 export function cdistGradKernel(options: CdistGradOptions): KernelSpec {
-  const { batch, m, n, k, strideA, strideB, stepM, stepN } = options;
+  const { batch, m, n, k, strideA, strideB, stepM, stepN, stored } = options;
   const wide = k % 4 === 0;
   const size = wide ? 4 : 1;
   const rowTiles = Math.ceil(m / (lanes * tile));
@@ -103,10 +109,10 @@ export function cdistGradKernel(options: CdistGradOptions): KernelSpec {
     name: "cdist gradient",
     inputs: [
       { name: "w_", type: "f32" },
-      { name: "a_", type },
-      { name: "b_", type },
+      { name: "a_", type: storedType(type, stored.a) },
+      { name: "b_", type: storedType(type, stored.b) },
     ],
-    outputs: [{ name: "y_", type }],
+    outputs: [{ name: "y_", type: storedType(type, stored.a) }],
     params: {
       batch: ["u32", batch],
       m: ["u32", m],
@@ -127,13 +133,13 @@ let first = (flat % p.rowTiles) * ${lanes * tile}u + lid.x;
 ${unroll(
   tile,
   (r) => `let r${r} = min(first + ${r * lanes}u, p.m - 1u); var c${r} = ${type}();
-let a${r} = a_[batch * p.strideA + r${r} * p.k + column];
+let a${r} = ${type}(a_[batch * p.strideA + r${r} * p.k + column]);
 let w${r} = batch * p.m * p.n + r${r} * p.stepM;`,
 )}
 for (var j = 0u; j < p.n; j++) {
-  let b = b_[batch * p.strideB + j * p.k + column];
+  let b = ${type}(b_[batch * p.strideB + j * p.k + column]);
 ${unroll(tile, (r) => `  c${r} += w_[w${r} + j * p.stepN] * (a${r} - b);`)}
 }
-${unroll(tile, (r) => `if (first + ${r * lanes}u < p.m) { y_[(batch * p.m + r${r}) * p.k + column] = c${r}; }`)}`,
+${unroll(tile, (r) => `if (first + ${r * lanes}u < p.m) { y_[(batch * p.m + r${r}) * p.k + column] = ${storedType(type, stored.a)}(c${r}); }`)}`,
   });
 }

@@ -7,6 +7,7 @@
  */
 import { type RowPass, type RowShape, rowsKernel } from "./rows.ts";
 import type { KernelSpec } from "./spec.ts";
+import type { PairTypes } from "./unit-distance.ts";
 
 const lengths: RowPass = {
   folds: { aa: ["sum", "a * a"], bb: ["sum", "b * b"], ab: ["sum", "a * b"] },
@@ -16,7 +17,11 @@ let cosine = ab / sizeA / sizeB;`,
 };
 
 /** s `[outer, inner]`. */
-export function cosineSimilarityKernel(shape: RowShape, eps: number): KernelSpec {
+export function cosineSimilarityKernel(
+  shape: RowShape,
+  eps: number,
+  stored: PairTypes,
+): KernelSpec {
   return rowsKernel({
     name: "cosineSimilarity",
     shape,
@@ -24,6 +29,7 @@ export function cosineSimilarityKernel(shape: RowShape, eps: number): KernelSpec
     passes: [lengths],
     once: { s: "cosine" },
     params: { eps },
+    stored: { ...stored },
   });
 }
 
@@ -32,6 +38,7 @@ export function cosineSimilarityGradKernel(
   shape: RowShape,
   eps: number,
   wanted: { readonly a: boolean; readonly b: boolean },
+  { a, b }: PairTypes,
 ): KernelSpec {
   const own = (name: "a" | "b") =>
     `let across${name} = g / sizeA / sizeB;
@@ -51,5 +58,6 @@ let along${name} = g * cosine / size${name.toUpperCase()} / size${name.toUpperCa
       ...(wanted.b && { db: "a * acrossb - b * alongb" }),
     },
     params: { eps },
+    stored: { a, b, da: a, db: b },
   });
 }

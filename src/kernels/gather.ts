@@ -5,13 +5,14 @@
  * Adding needs no atomics: the index comes sorted, each result finds its own run of equal positions by bisection and adds that
  * run in the order of the source.
  */
+import type { Float } from "./caps.ts";
 import type { OrderedType } from "./order.ts";
 import { fold, type KernelSpec, kernel, type ParamType, sizeOf, unroll } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
 
 export interface GatherOptions {
   readonly name: string;
-  readonly dtype: OrderedType;
+  readonly dtype: OrderedType | "f16";
   /** Shape of the result. */
   readonly shape: readonly number[];
   readonly axis: number;
@@ -23,7 +24,12 @@ export interface GatherOptions {
 }
 
 const workgroup = 256;
-const missing = { f32: "0x7fc00000u", i32: "0x80000000u", u32: "0xffffffffu" } as const;
+const missing = {
+  f16: "p.nan",
+  f32: "0x7fc00000u",
+  i32: "0x80000000u",
+  u32: "0xffffffffu",
+} as const;
 
 /** y[…, i, …] = x[…, index[…], …] along one axis. */
 export function gatherKernel(options: GatherOptions): KernelSpec {
@@ -31,7 +37,8 @@ export function gatherKernel(options: GatherOptions): KernelSpec {
   const wide = widened(options);
   const { shape, strides, indexStrides } = wide ?? options;
   const count = sizeOf(shape);
-  const type = wide ? "vec4<u32>" : "u32";
+  const one = dtype === "f16" ? "f16" : "u32"; // bits are moved, whatever they mean
+  const type = wide ? `vec4<${one}>` : one;
   return kernel({
     name,
     inputs: [
@@ -42,6 +49,7 @@ export function gatherKernel(options: GatherOptions): KernelSpec {
     params: {
       count: ["u32", count],
       n: ["i32", n],
+      nan: ["f32", Number.NaN],
       step: ["u32", strides[axis] as number],
       ...axes("n", shape),
       ...axes("s", strides),
@@ -58,7 +66,7 @@ ${unroll(shape.length, (k) => {
   return `{ let c = rest % p.n${d}; rest /= p.n${d}; t += c * p.t${d}; ${own} }`;
 })}
 let position = index_[t];
-if (position < 0 || position >= p.n) { y_[i] = ${type}(${missing[dtype]}); }
+if (position < 0 || position >= p.n) { y_[i] = ${type}(${one}(${missing[dtype]})); }
 else { y_[i] = x_[at + u32(position) * p.step]; }`,
   });
 }
@@ -92,22 +100,24 @@ export interface ScatterAddOptions {
   readonly strides: readonly number[];
   /** Whether x comes as an input; else sums start from 0. */
   readonly start: boolean;
+  /** Of the source, x and the result; sums are f32. Default f32. */
+  readonly dtype?: Float;
 }
 
 /** y = x + Σ source elements whose index is here. Inputs: x (if `start`), sorted index, its order, source. */
 export function scatterAddKernel(options: ScatterAddOptions): KernelSpec {
-  const { name, shape, axis, m, limits, rowStrides, strides, start } = options;
+  const { name, shape, axis, m, limits, rowStrides, strides, start, dtype = "f32" } = options;
   const count = sizeOf(shape);
   const others = shape.map((_, d) => d).filter((d) => d !== axis);
   return kernel({
     name,
     inputs: [
-      ...(start ? [{ name: "x_", type: "f32" }] : []),
+      ...(start ? [{ name: "x_", type: dtype }] : []),
       { name: "key_", type: "i32" },
       { name: "order_", type: "i32" },
-      { name: "source_", type: "f32" },
+      { name: "source_", type: dtype },
     ],
-    outputs: [{ name: "y_", type: "f32" }],
+    outputs: [{ name: "y_", type: dtype }],
     params: {
       count: ["u32", count],
       m: ["u32", m],
@@ -127,7 +137,7 @@ ${unroll(shape.length, (k) => {
   const d = shape.length - 1 - k;
   return `let c${d} = rest % p.n${d}; rest /= p.n${d};`;
 })}
-var sum = ${start ? "x_[i]" : "0.0"};
+var sum = ${start ? "f32(x_[i])" : "0.0"};
 if (${others.map((d) => `c${d} < p.l${d}`).join(" && ") || "true"}) {
   let row = (${others.map((d) => `c${d} * p.r${d}`).join(" + ") || "0u"}) * p.m;
   let at = ${others.map((d) => `c${d} * p.s${d}`).join(" + ") || "0u"};
@@ -139,11 +149,11 @@ if (${others.map((d) => `c${d} < p.l${d}`).join(" && ") || "true"}) {
   }
   for (; low < p.m; low++) {
     if (key_[row + low] != here) { break; }
-    sum += source_[at + u32(order_[row + low]) * p.step];
+    sum += f32(source_[at + u32(order_[row + low]) * p.step]);
   }
   if (key_[row] < 0 || key_[row + p.m - 1u] >= i32(p.n${axis})) { sum = p.nan; }
 }
-y_[i] = sum;`,
+y_[i] = ${dtype}(sum);`,
   });
 }
 

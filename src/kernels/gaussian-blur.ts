@@ -3,9 +3,11 @@
  * as the radius asks: y_i = Σ_j w_|j| · x_(i + j). A small launch writes the weights e^(−j²/2σ²) / Σ; the sum of them is the
  * host's. Read in pairs, the mirrored matrix is symmetric, so the blur is its own gradient.
  */
+import type { Float } from "./caps.ts";
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
+import { storedHead, storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 const weightThreads = 64;
@@ -42,10 +44,13 @@ export interface BlurShape {
   readonly n: number;
   readonly inner: number;
   readonly radius: number;
+  /** Before and after: the first pass may leave more digits than the image has. */
+  readonly from: Float;
+  readonly to: Float;
 }
 
 /** The weighted sum along the axis. */
-export function gaussianBlurKernel({ outer, n, inner, radius }: BlurShape): KernelSpec {
+export function gaussianBlurKernel({ outer, n, inner, radius, from, to }: BlurShape): KernelSpec {
   const lanes = lanesOf(inner);
   const steps = Math.ceil(n / together);
   // a long inner axis is a row of its own: then all threads of a workgroup stand at the same place
@@ -57,10 +62,10 @@ export function gaussianBlurKernel({ outer, n, inner, radius }: BlurShape): Kern
   return kernel({
     name: "gaussianBlur",
     inputs: [
-      { name: "x_", type: lanes.type },
+      { name: "x_", type: storedType(lanes.type, from) },
       { name: "w_", type: "f32" },
     ],
-    outputs: [{ name: "y_", type: lanes.type }],
+    outputs: [{ name: "y_", type: storedType(lanes.type, to) }],
     params: {
       ...launch.params,
       size: ["u32", n],
@@ -68,7 +73,7 @@ export function gaussianBlurKernel({ outer, n, inner, radius }: BlurShape): Kern
       // the radius and then some, in whole periods, so that positions stay above zero
       periods: ["u32", Math.ceil(radius / (2 * n)) * 2 * n],
     },
-    head: wgsl`${launch.head}\nalias T = ${lanes.type};`,
+    head: wgsl`${launch.head}\n${storedHead(lanes.type, to)}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
     body: wgsl`${launch.start}
@@ -80,11 +85,11 @@ ${unroll(together, (k) => `var sum${k} = T(); var w${k} = 0.0;`)}
 for (var j = 0u; j < 2u * p.radius + ${together}u; j++) {
 ${unroll(together - 1, (k) => `  w${together - 1 - k} = w${together - 2 - k};`)}
   w0 = w_[select(p.radius - j, j - p.radius, j > p.radius)];
-  let v = x_[base + min(at, 2u * p.size - 1u - at) * p.c];
+  let v = T(x_[base + min(at, 2u * p.size - 1u - at) * p.c]);
 ${unroll(together, (k) => `  sum${k} += w${k} * v;`)}
   at++;
   if (at == 2u * p.size) { at = 0u; }
 }
-${unroll(together, (k) => `if (first + ${k}u < p.size) { y_[base + (first + ${k}u) * p.c] = sum${k}; }`)}`,
+${unroll(together, (k) => `if (first + ${k}u < p.size) { y_[base + (first + ${k}u) * p.c] = S(sum${k}); }`)}`,
   });
 }

@@ -29,5 +29,6 @@ export * from "./rows.ts";
 export * from "./softmax.ts";
 export * from "./sort.ts";
 export * from "./spec.ts";
+export * from "./stored.ts";
 export * from "./unit-distance.ts";
 export { wgsl } from "./wgsl.ts";

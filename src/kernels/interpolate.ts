@@ -8,9 +8,11 @@
  * The bilinear positions are fractions of whole numbers, so the pixel and its share are exact at any size. The gradient is the
  * adjoint, one axis at a time: each input position collects from the outputs that read it.
  */
+import type { Float } from "./caps.ts";
 import { imageGrid, quotientHead } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel } from "./spec.ts";
+import { storedHead, storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 export type Sampling = "nearest" | "bilinear" | "bilinear, corners";
@@ -23,6 +25,7 @@ export interface InterpolateShape {
   readonly oh: number;
   readonly ow: number;
   readonly sampling: Sampling;
+  readonly dtype: Float;
 }
 
 /**
@@ -86,18 +89,19 @@ const together = 4;
 export function interpolateKernel(s: InterpolateShape): KernelSpec {
   const nearest = s.sampling === "nearest";
   const lanes = lanesOf(s.c);
+  const type = storedType(lanes.type, s.dtype);
   const w = nearest ? s.ow : Math.ceil(s.ow / together);
   const launch = imageGrid({ n: s.n, h: s.oh, w, c: s.c }, lanes);
   return kernel({
     name: "interpolate",
-    inputs: [{ name: "x_", type: lanes.type }],
-    outputs: [{ name: "y_", type: lanes.type }],
+    inputs: [{ name: "x_", type }],
+    outputs: [{ name: "y_", type }],
     params: {
       ...launch.params,
       ...axisParams("H", s.h, s.oh, s.sampling),
       ...axisParams("W", s.w, s.ow, s.sampling),
     },
-    head: wgsl`alias T = ${lanes.type};\n${tapHead(s.sampling)}`,
+    head: wgsl`${storedHead(lanes.type, s.dtype)}\n${tapHead(s.sampling)}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
     body: wgsl`${launch.start}
@@ -118,12 +122,12 @@ for (var o = x * ${together}u; o < min(x * ${together}u + ${together}u, p.mW); o
   if (t.at != held) {
     let l = t.at; let r = min(t.at + 1u, p.nW - 1u);
     if (l == held + 1u && held != 0xffffffffu) { left = right; }
-    else { left = x_[(upper + l) * p.c + c] * (1.0 - down) + x_[(lower + l) * p.c + c] * down; }
-    right = x_[(upper + r) * p.c + c] * (1.0 - down) + x_[(lower + r) * p.c + c] * down;
+    else { left = T(x_[(upper + l) * p.c + c]) * (1.0 - down) + T(x_[(lower + l) * p.c + c]) * down; }
+    right = T(x_[(upper + r) * p.c + c]) * (1.0 - down) + T(x_[(lower + r) * p.c + c]) * down;
     held = l;
   }
   let across = f32(t.rest) / f32(t.below);
-  y_[(row * p.mW + o) * p.c + c] = left * (1.0 - across) + right * across;
+  y_[(row * p.mW + o) * p.c + c] = S(left * (1.0 - across) + right * across);
 }`;
 
 export interface AxisShape {
@@ -133,11 +137,13 @@ export interface AxisShape {
   /** Size after it. */
   readonly m: number;
   readonly inner: number;
+  readonly dtype: Float;
 }
 
 /** The adjoint along one axis: `[outer, m, inner]` to `[outer, n, inner]`. */
 export function interpolateGradKernel(s: AxisShape, sampling: Sampling): KernelSpec {
   const lanes = lanesOf(s.inner);
+  const type = storedType(lanes.type, s.dtype);
   const nearest = sampling === "nearest";
   // a long inner axis is a row of its own: then all threads of a workgroup read the same taps
   const long = s.inner / lanes.width >= 64;
@@ -146,16 +152,16 @@ export function interpolateGradKernel(s: AxisShape, sampling: Sampling): KernelS
     lanes,
   );
   const collect = nearest
-    ? "sum += d_[base + o * p.c];"
+    ? "sum += T(d_[base + o * p.c]);"
     : `let off = i32(min(above(o, axis), (p.n - 1u) * b) - at * b);
   let own = select(1.0 - f32(off) / f32(b), f32(off + i32(b)) / f32(b), off < 0);
-  sum += own * d_[base + o * p.c];`;
+  sum += own * T(d_[base + o * p.c]);`;
   return kernel({
     name: "interpolate gradient",
-    inputs: [{ name: "d_", type: lanes.type }],
-    outputs: [{ name: "y_", type: lanes.type }],
+    inputs: [{ name: "d_", type }],
+    outputs: [{ name: "y_", type }],
     params: { ...launch.params, ...axisParams("", s.n, s.m, sampling) },
-    head: tapHead(sampling),
+    head: `${storedHead(lanes.type, s.dtype)}\n${tapHead(sampling)}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
     body: wgsl`${launch.start}
@@ -165,10 +171,10 @@ ${nearest ? "" : "let b = below(axis);"}
 var start = 0u; var end = p.m;
 if (at > ${nearest ? 0 : 1}u) { start = first(at${nearest ? "" : " - 1u"}, axis); }
 if (at + 1u < p.n) { end = first(at + 1u, axis); }
-var sum = ${lanes.type}();
+var sum = T();
 for (var o = start; o < end; o++) {
   ${collect}
 }
-y_[id] = sum;`,
+y_[id] = S(sum);`,
   });
 }

@@ -2,6 +2,7 @@
  * Layer normalisation of the rows of `[rows, n]`: y = (x − μ) · r · w + b with r = 1 / √(σ² + ε), μ and σ² of the row.
  * With x̂ = (x − μ) · r: dx = r · (dy·w − mean(dy·w) − x̂ · mean(dy·w · x̂)).
  */
+import type { Float } from "./caps.ts";
 import { type RowBuffer, rowsKernel } from "./rows.ts";
 import type { KernelSpec } from "./spec.ts";
 
@@ -10,6 +11,8 @@ export interface LayerNormShape {
   readonly n: number;
   readonly weight: boolean;
   readonly bias: boolean;
+  /** Of x and its gradient; the rest is f32. */
+  readonly dtype: Float;
 }
 
 const rowsOf = (s: LayerNormShape) => ({ outer: s.rows, n: s.n, inner: 1 });
@@ -36,6 +39,7 @@ export function layerNormKernel(s: LayerNormShape, eps: number, saved: boolean):
     each: { y: `(x - mean) * scale${weight ? " * w" : ""}${bias ? " + b" : ""}` },
     ...(saved && { once: { m: "mean", r: "scale" } }),
     params: { eps },
+    stored: { x: s.dtype },
   });
 }
 
@@ -59,5 +63,6 @@ export function layerNormGradKernel(s: LayerNormShape): KernelSpec {
       },
     ],
     each: { y: `r * (${d} - mean - (x - m) * along)` },
+    stored: { x: s.dtype, y: s.dtype },
   });
 }

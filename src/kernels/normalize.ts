@@ -2,11 +2,12 @@
  * Unit vectors along the middle axis of `[outer, n, inner]`: y = x / max(‖x‖, ε), and with u = x / ‖x‖
  * dx = (dy − u · (u·dy)) / ‖x‖; below ε the length is a constant and dx = dy / ε.
  */
+import type { Float } from "./caps.ts";
 import { type RowShape, rowsKernel } from "./rows.ts";
 import type { KernelSpec } from "./spec.ts";
 
-/** y from x. */
-export function normalizeKernel(shape: RowShape, eps: number): KernelSpec {
+/** y (f32) from x. */
+export function normalizeKernel(shape: RowShape, eps: number, dtype: Float): KernelSpec {
   return rowsKernel({
     name: "normalize",
     shape,
@@ -16,11 +17,12 @@ export function normalizeKernel(shape: RowShape, eps: number): KernelSpec {
     ],
     each: { y: "x / size" },
     params: { eps },
+    stored: { x: dtype },
   });
 }
 
-/** dx from x and dy. */
-export function normalizeGradKernel(shape: RowShape, eps: number): KernelSpec {
+/** dx, of x's type, from x and dy (f32). */
+export function normalizeGradKernel(shape: RowShape, eps: number, dtype: Float): KernelSpec {
   return rowsKernel({
     name: "normalize gradient",
     shape,
@@ -34,5 +36,6 @@ let along = select(0.0, dotted / size / size, sqrt(square) >= p.eps);`,
     ],
     each: { y: "(g - x * along) / size" },
     params: { eps },
+    stored: { x: dtype, y: dtype },
   });
 }

@@ -2,9 +2,11 @@
  * Pixels around images `[n, h, w, c]`: a constant, mirrored without repeating the edge (c b | a b c | b a), or the edge
  * repeated (a a | a b c | c c). The gradient of the last two is gathered: each pixel collects from its copies.
  */
+import type { Float } from "./caps.ts";
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { storedHead, storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 export type PadMode = "constant" | "reflect" | "replicate";
@@ -18,6 +20,7 @@ export interface PadShape {
   readonly bottom: number;
   readonly left: number;
   readonly right: number;
+  readonly dtype: Float;
 }
 
 function parts(s: PadShape, back: boolean) {
@@ -29,7 +32,9 @@ function parts(s: PadShape, back: boolean) {
   const params = Object.fromEntries(
     Object.entries(numbers).map(([name, v]) => [name, ["u32" as ParamType, v] as const]),
   );
-  return { ...launch, type: lanes.type, params: { ...launch.params, ...params } };
+  const head = `${launch.head}\n${storedHead(lanes.type, s.dtype)}`;
+  const type = storedType(lanes.type, s.dtype);
+  return { ...launch, head, type, params: { ...launch.params, ...params } };
 }
 
 /** Where position `o` of the padded axis reads; `inside` tells whether that is on the image at all. */
@@ -55,7 +60,7 @@ let ix = source(i32(x) - i32(p.left), i32(p.w));
 let iy = source(i32(y) - i32(p.top), i32(p.h));
 let inside = ix >= 0 && iy >= 0 && ix < i32(p.w) && iy < i32(p.h);
 let at = select(0u, ((n * p.h + u32(iy)) * p.w + u32(ix)) * p.c + c, inside);
-y_[id] = select(${type}(p.value), x_[at], inside);`,
+y_[id] = select(S(T(p.value)), x_[at], inside);`,
   });
 }
 
@@ -82,7 +87,7 @@ ${body}
 /** The adjoint of reflect or replicate. */
 export function padGradKernel(s: PadShape, mode: PadMode): KernelSpec {
   const { type, start, ...launch } = parts(s, true);
-  const collect = "sum += d_[((n * p.oh + oy) * p.ow + ox) * p.c + c];";
+  const collect = "sum += T(d_[((n * p.oh + oy) * p.ow + ox) * p.c + c]);";
   const columns = overCopies(mode, ["x", "ox", "p.w", "p.ow", "p.left"], collect);
   return kernel({
     name: "pad gradient",
@@ -90,8 +95,8 @@ export function padGradKernel(s: PadShape, mode: PadMode): KernelSpec {
     outputs: [{ name: "y_", type }],
     ...launch,
     body: wgsl`${start}
-var sum = ${type}();
+var sum = T();
 ${overCopies(mode, ["y", "oy", "p.h", "p.oh", "p.top"], columns)}
-y_[id] = sum;`,
+y_[id] = S(sum);`,
   });
 }

@@ -5,9 +5,11 @@
  * The gradient is gathered: each input pixel visits the windows around it. The maximum leaves the index of its pixel behind
  * for that, so no atomics are needed and the first of equal maxima gets everything.
  */
+import type { Float } from "./caps.ts";
 import { imageGrid } from "./image-grid.ts";
 import { lanesOf } from "./lanes.ts";
 import { type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { storedHead, storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 export interface PoolShape {
@@ -19,6 +21,8 @@ export interface PoolShape {
   readonly ow: number;
   /** Fixed windows; adaptive without. Numbers are `[vertical, horizontal]`. */
   readonly window?: PoolWindow;
+  /** Of images and gradients. Default f32. */
+  readonly dtype?: Float;
 }
 
 export interface PoolWindow {
@@ -128,13 +132,16 @@ function pool(
   const { inputs, outputs, back = false, head = "", extra, body } = parts;
   const launch = imageGrid(back ? s : { ...s, h: s.oh, w: s.ow }, lanes);
   const typed = (buffers: Buffers) =>
-    Object.entries(buffers).map(([buffer, kind]) => ({ name: buffer, type: lanes[kind] }));
+    Object.entries(buffers).map(([name, kind]) => ({
+      name,
+      type: kind === "index" ? lanes.index : storedType(lanes.type, s.dtype),
+    }));
   return kernel({
     name,
     inputs: typed(inputs),
     outputs: typed(outputs),
     params: { ...launch.params, ...params(s), ...extra },
-    head: wgsl`${launch.head}\nalias T = ${lanes.type};\nalias U = ${lanes.index};\n${head}`,
+    head: wgsl`${launch.head}\n${storedHead(lanes.type, s.dtype)}\nalias U = ${lanes.index};\n${head}`,
     workgroup: launch.workgroup,
     grid: launch.grid,
     body: wgsl`${launch.start}
@@ -145,7 +152,7 @@ ${body}`,
 
 /** The largest of each window, and on request the index y · w + x of its pixel. Not-a-number is larger than any number. */
 export function maxPoolKernel(s: PoolShape, indices: boolean): KernelSpec {
-  const visit = `let v = x_[${inputIndex}];
+  const visit = `let v = T(x_[${inputIndex}]);
 let better = (v > best) | ((bitcast<U>(v) & U(0x7fffffffu)) > U(0x7f800000u))${indices ? ` | (at == U(${none}))` : ""};
 best = select(best, v, better);
 ${indices ? "at = select(at, U(iy * p.w + ix), better);" : ""}`;
@@ -156,7 +163,7 @@ ${indices ? "at = select(at, U(iy * p.w + ix), better);" : ""}`;
     body: wgsl`var best = T(p.least);
 ${indices ? `var at = U(${none});` : ""}
 ${overWindow(s, "H", overWindow(s, "W", visit))}
-y_[id] = best;
+y_[id] = S(best);
 ${indices ? "at_[id] = at;" : ""}`,
   });
 }
@@ -165,14 +172,14 @@ ${indices ? "at_[id] = at;" : ""}`,
 export function maxPoolGradKernel(s: PoolShape): KernelSpec {
   // of the windows around a pixel some may skip it by dilation; they don't name it either
   const visit = `let o = ${outputIndex};
-sum += select(T(), d_[o], at_[o] == U(iy * p.w + ix));`;
+sum += select(T(), T(d_[o]), at_[o] == U(iy * p.w + ix));`;
   return pool(s, "maxPool2d gradient", {
     inputs: { d_: "type", at_: "index" },
     outputs: { y_: "type" },
     back: true,
     body: wgsl`var sum = T();
 ${overWindows(s, visit)}
-y_[id] = sum;`,
+y_[id] = S(sum);`,
   });
 }
 
@@ -183,8 +190,8 @@ export function avgPoolKernel(s: PoolShape): KernelSpec {
     outputs: { y_: "type" },
     head: areaHead(s),
     body: wgsl`var sum = T();
-${overWindow(s, "H", overWindow(s, "W", `sum += x_[${inputIndex}];`))}
-y_[id] = sum / area(oy, ox);`,
+${overWindow(s, "H", overWindow(s, "W", `sum += T(x_[${inputIndex}]);`))}
+y_[id] = S(sum / area(oy, ox));`,
   });
 }
 
@@ -196,7 +203,7 @@ export function avgPoolGradKernel(s: PoolShape): KernelSpec {
     back: true,
     head: areaHead(s),
     body: wgsl`var sum = T();
-${overWindows(s, `sum += d_[${outputIndex}] / area(oy, ox);`)}
-y_[id] = sum;`,
+${overWindows(s, `sum += T(d_[${outputIndex}]) / area(oy, ox);`)}
+y_[id] = S(sum);`,
   });
 }

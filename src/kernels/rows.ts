@@ -3,8 +3,10 @@
  * normalisation. A row is the middle axis of `[outer, n, inner]`. One thread walks a short row, 8 or 64 share a long one and
  * fold their parts in a tree, always in the same order.
  */
+import type { Float } from "./caps.ts";
 import { across, lanesOf } from "./lanes.ts";
 import { fold, type KernelSpec, kernel, type ParamType } from "./spec.ts";
+import { storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 export interface RowShape {
@@ -38,6 +40,8 @@ export interface RowsOptions {
   /** By name: outputs for each row. */
   readonly once?: Readonly<Record<string, string>>;
   readonly params?: Readonly<Record<string, number>>;
+  /** By name: element types of inputs and outputs; f32 unless given. */
+  readonly stored?: Readonly<Record<string, Float>>;
 }
 
 const threads = 64;
@@ -49,7 +53,7 @@ function sharing(units: number, inner: number): 1 | 8 | 64 {
 }
 
 export function rowsKernel(o: RowsOptions): KernelSpec {
-  const { shape, inputs, each = {}, once = {} } = o;
+  const { shape, inputs, each = {}, once = {}, stored = {} } = o;
   const lanes = shape.inner === 1 ? lanesOf(shape.n) : lanesOf(1);
   const units = shape.n / lanes.width;
   const shared = sharing(units, shape.inner);
@@ -62,14 +66,18 @@ export function rowsKernel(o: RowsOptions): KernelSpec {
     least: ["f32", Number.NEGATIVE_INFINITY],
   };
   for (const [key, value] of Object.entries(o.params ?? {})) params[key] = ["f32", value];
-  const typed = (kind: RowBuffer) => (kind === "row" ? "f32" : lanes.type);
+  const typed = (name: string, kind: RowBuffer) =>
+    storedType(kind === "row" ? "f32" : lanes.type, stored[name]);
   const folds = o.passes.flatMap((pass) => Object.keys(pass.folds));
   return kernel({
     name: o.name,
-    inputs: Object.entries(inputs).map(([name, kind]) => ({ name: `${name}_`, type: typed(kind) })),
+    inputs: Object.entries(inputs).map(([name, kind]) => ({
+      name: `${name}_`,
+      type: typed(name, kind),
+    })),
     outputs: [
-      ...Object.keys(each).map((name) => ({ name: `${name}_`, type: typed("element") })),
-      ...Object.keys(once).map((name) => ({ name: `${name}_`, type: "f32" })),
+      ...Object.keys(each).map((name) => ({ name: `${name}_`, type: typed(name, "element") })),
+      ...Object.keys(once).map((name) => ({ name: `${name}_`, type: typed(name, "row") })),
     ],
     params,
     head: [
@@ -87,9 +95,12 @@ let base = row / p.inner * p.units * p.inner + row % p.inner;
 let end = select(0u, p.units, inside);
 ${rowLoads(inputs)}
 ${o.passes.map((pass) => passText(pass, inputs, shared, (kind, value) => across(kind, value, lanes))).join("\n")}
-${eachText(each, inputs, shared)}
+${eachText(each, inputs, shared, (name) => typed(name, "element"))}
 ${Object.entries(once)
-  .map(([name, value]) => `if (inside && lane == 0u) { ${name}_[row] = ${value}; }`)
+  .map(
+    ([name, value]) =>
+      `if (inside && lane == 0u) { ${name}_[row] = ${typed(name, "row")}(${value}); }`,
+  )
   .join("\n")}`,
   });
 }
@@ -97,7 +108,7 @@ ${Object.entries(once)
 /** What a row has one number of is loaded at the start. */
 function rowLoads(inputs: RowsOptions["inputs"]): string {
   const rows = Object.entries(inputs).filter(([, kind]) => kind === "row");
-  return rows.map(([name]) => `let ${name} = ${name}_[min(row, p.rows - 1u)];`).join("\n");
+  return rows.map(([name]) => `let ${name} = f32(${name}_[min(row, p.rows - 1u)]);`).join("\n");
 }
 
 /** The inputs that the expressions use, at element i, the j-th of the row. */
@@ -107,7 +118,7 @@ function loads(inputs: RowsOptions["inputs"], expressions: readonly string[]): s
       kind !== "row" && expressions.some((e) => new RegExp(`\\b${name}\\b`).test(e)),
   );
   return used
-    .map(([name, kind]) => `let ${name} = ${name}_[${kind === "column" ? "j" : "i"}];`)
+    .map(([name, kind]) => `let ${name} = T(${name}_[${kind === "column" ? "j" : "i"}]);`)
     .join(" ");
 }
 
@@ -153,12 +164,13 @@ function eachText(
   each: Readonly<Record<string, string>>,
   inputs: RowsOptions["inputs"],
   shared: number,
+  typed: (name: string) => string,
 ): string {
   const entries = Object.entries(each);
   if (entries.length === 0) return "";
   return `for (var j = lane; j < end; j += ${shared}u) {
   let i = base + j * p.inner;
   ${loads(inputs, Object.values(each))}
-  ${entries.map(([name, value]) => `${name}_[i] = ${value};`).join(" ")}
+  ${entries.map(([name, value]) => `${name}_[i] = ${typed(name)}(${value});`).join(" ")}
 }`;
 }

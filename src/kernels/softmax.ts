@@ -2,11 +2,12 @@
  * Shares and log-shares along the middle axis of `[outer, n, inner]`, from the largest element down so that nothing overflows:
  * softmax y = e^(x − m) / Σ e^(x − m), dx = (dy − Σ dy·y) · y; logSoftmax y = x − m − log Σ e^(x − m), dx = dy − e^y · Σ dy.
  */
+import type { Float } from "./caps.ts";
 import { type RowShape, rowsKernel } from "./rows.ts";
 import type { KernelSpec } from "./spec.ts";
 
-/** y from x. */
-export function softmaxKernel(shape: RowShape, log: boolean): KernelSpec {
+/** y (f32) from x. */
+export function softmaxKernel(shape: RowShape, log: boolean, dtype: Float): KernelSpec {
   return rowsKernel({
     name: log ? "logSoftmax" : "softmax",
     shape,
@@ -19,16 +20,18 @@ export function softmaxKernel(shape: RowShape, log: boolean): KernelSpec {
       },
     ],
     each: { y: log ? "x - most - shift" : "exp(x - most) * share" },
+    stored: { x: dtype },
   });
 }
 
-/** dx from y and dy. */
-export function softmaxGradKernel(shape: RowShape, log: boolean): KernelSpec {
+/** dx, of the given type, from y and dy (f32). */
+export function softmaxGradKernel(shape: RowShape, log: boolean, dtype: Float): KernelSpec {
   return rowsKernel({
     name: log ? "logSoftmax gradient" : "softmax gradient",
     shape,
     inputs: { y: "element", g: "element" },
     passes: [{ folds: { total: ["sum", log ? "g" : "g * y"] } }],
     each: { x: log ? "g - exp(y) * total" : "(g - total) * y" },
+    stored: { x: dtype },
   });
 }

@@ -6,6 +6,7 @@
  * where below ε a length is a constant and its second term is left out, as in `normalize`. The difference is taken before it is
  * squared, so that small distances keep their digits, which 2 − 2 cos would lose.
  */
+import type { Float } from "./caps.ts";
 import { type RowPass, type RowShape, rowsKernel } from "./rows.ts";
 import type { KernelSpec } from "./spec.ts";
 
@@ -14,10 +15,16 @@ const lengths: RowPass = {
   after: `let sizeA = max(sqrt(aa), p.eps);
 let sizeB = max(sqrt(bb), p.eps);`,
 };
+/** Element types of a and b, and so of their gradients; d is f32. */
+export interface PairTypes {
+  readonly a: Float;
+  readonly b: Float;
+}
+
 const difference = "(a / sizeA - b / sizeB)";
 
 /** d `[outer, inner]`. */
-export function unitDistanceKernel(shape: RowShape, eps: number): KernelSpec {
+export function unitDistanceKernel(shape: RowShape, eps: number, stored: PairTypes): KernelSpec {
   return rowsKernel({
     name: "unitDistance",
     shape,
@@ -25,6 +32,7 @@ export function unitDistanceKernel(shape: RowShape, eps: number): KernelSpec {
     passes: [lengths, { folds: { distance: ["sum", `${difference} * ${difference}`] } }],
     once: { d: "distance" },
     params: { eps },
+    stored: { ...stored },
   });
 }
 
@@ -33,6 +41,7 @@ export function unitDistanceGradKernel(
   shape: RowShape,
   eps: number,
   wanted: { readonly a: boolean; readonly b: boolean },
+  { a, b }: PairTypes,
 ): KernelSpec {
   const along = (dotted: string, size: string, square: string) =>
     `select(0.0, 2.0 * g * ${dotted} / ${size} / ${size}, sqrt(${square}) >= p.eps)`;
@@ -53,5 +62,6 @@ let alongB = ${along("dotB", "sizeB", "bb")};`,
       ...(wanted.b && { db: `(b * alongB - 2.0 * g * ${difference}) / sizeB` }),
     },
     params: { eps },
+    stored: { a, b, da: a, db: b },
   });
 }

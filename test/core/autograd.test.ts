@@ -121,7 +121,7 @@ test("backward from more than one element needs its gradient, of the right shape
     expect(() => backward(y, device.ones([2]))).toThrow(
       "backward: gradient [2] does not match the output [3]",
     );
-    expect(() => backward(y, device.zeros([3], "i32"))).toThrow("backward: gradients are f32, got");
+    expect(() => backward(y, device.zeros([3], "i32"))).toThrow("backward: the gradient of f32 is f32, got");
     expect(() => backward(device.ones([1]))).toThrow(
       "backward: nothing to differentiate, tensor [1] has no graph",
     );

@@ -76,7 +76,7 @@ test("tensors of a wrong size, shape or type are refused", async () => {
     expect(() => add(x, device.zeros([2, 2], "i32"))).toThrow("add: mixes f32 and i32; cast first");
     expect(() => add(x, device.ones([3]))).toThrow("add: shapes [2, 2] and [3] do not broadcast");
     expect(() => matmul(x, device.zeros([2, 2], "i32"))).toThrow(
-      "matmul: needs f32, got Tensor i32",
+      "matmul: needs f32 or f16, got Tensor i32",
     );
     expect(() => conv2d(x, x)).toThrow("conv2d: input must be [N, H, W, C] (input [2, 2]");
   });

@@ -12,6 +12,7 @@ import {
   permute,
   reshape,
   slice,
+  sort,
   sum,
   type Tensor,
   toF16,
@@ -143,7 +144,8 @@ test("where halves are not served, the refusal says to cast", ({ skip }) => {
   if (!able) skip();
   device.scope(() => {
     const x = device.zeros([2, 3], "f16");
-    expect(() => mul(x, device.ones([3]))).toThrow("mul: mixes f16 and f32; cast first");
+    expect(() => sort(x)).toThrow("sort: needs f32, i32 or u32, got Tensor f16 [2, 3]; cast first");
+    expect(() => mul(x, device.ones([3], "i32"))).toThrow("mul: mixes f16 and i32; cast first");
     expect(() => x.setRequiresGrad(true)).toThrow("only f32 tensors have gradients, got f16");
   });
 });

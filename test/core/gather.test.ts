@@ -160,7 +160,7 @@ test("what does not fit is refused with the shapes", () => {
     expect(() => scatterAdd(x, 1, index, x)).toThrow(
       "scatterAdd: source [2, 3] must have the index's shape [1, 2]",
     );
-    expect(() => scatterAdd(index, 1, index, index)).toThrow("scatterAdd: needs f32, got");
+    expect(() => scatterAdd(index, 1, index, index)).toThrow("scatterAdd: needs f32 or f16, got");
     expect(() => indexSelect(x, 0, index)).toThrow("indexSelect: index must be [m], got [1, 2]");
     expect(() => indexAdd(x, 0, [1], x)).toThrow("indexAdd: source must be [1, 3], got [2, 3]");
   });

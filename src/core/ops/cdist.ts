@@ -2,8 +2,9 @@
 import { LoupeError } from "../../error.ts";
 import { cdistGradKernel, cdistKernel, sizeOf } from "../../kernels/index.ts";
 import { carriesGrad, track } from "../autograd.ts";
-import { deviceOf, launch, requireDType, show } from "../launch.ts";
+import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { pairTypes } from "./float.ts";
 import { broadcastShapes, map } from "./map.ts";
 import { expand } from "./shape.ts";
 import { sumTo } from "./sum-to.ts";
@@ -16,11 +17,11 @@ export interface CdistOptions {
 /**
  * Distances between the rows of a `[…, M, D]` and b `[…, N, D]`: `[…, M, N]`; leading axes broadcast. Computed from differences,
  * so close rows and rows far from zero keep their digits: the relative error is about D · 2⁻²⁴ at worst. Equal rows are at 0, where
- * the gradient is 0.
+ * the gradient is 0. The result is f32, also of f16.
  */
 export function cdist(a: Tensor, b: Tensor, { squared = false }: CdistOptions = {}): Tensor {
   deviceOf("cdist", [a, b]);
-  requireDType("cdist", "f32", a, b);
+  pairTypes("cdist", a, b);
   const s = sizes("cdist", a, b);
   const y = a.device.empty([...s.lead, s.m, s.n]);
   const [fa, fb] = [spread(a, s.lead), spread(b, s.lead)];
@@ -74,7 +75,8 @@ export function distances(a: Tensor, b: Tensor, y: Tensor, squared: boolean): vo
   }
   const batch = y.size / m / n;
   const [strideA, strideB] = [strideOf(a), strideOf(b)];
-  launch(cdistKernel({ batch, m, n, k, strideA, strideB, squared }), [a, b], [y]);
+  const stored = pairTypes("cdist", a, b);
+  launch(cdistKernel({ batch, m, n, k, strideA, strideB, squared, stored }), [a, b], [y]);
 }
 
 /** Elements from one matrix to the next; 0 if there is but one. */
@@ -97,7 +99,7 @@ function pull(
   shape: readonly number[],
   [stepM, stepN]: readonly [number, number],
 ): Tensor {
-  const y = a.device.empty(shape);
+  const y = a.device.empty(shape, a.dtype);
   if (y.size === 0) return y;
   const [m, k] = a.shape.slice(-2) as [number, number];
   const n = b.shape.at(-2) as number;
@@ -105,7 +107,8 @@ function pull(
     a.device.fill(y, 0);
     return y;
   }
+  const stored = pairTypes("cdist gradient", a, b);
   const strides = { strideA: strideOf(a), strideB: strideOf(b), stepM, stepN };
-  launch(cdistGradKernel({ batch: y.size / m / k, m, n, k, ...strides }), [w, a, b], [y]);
+  launch(cdistGradKernel({ batch: y.size / m / k, m, n, k, ...strides, stored }), [w, a, b], [y]);
   return y;
 }

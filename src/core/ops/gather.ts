@@ -7,13 +7,14 @@ import { gatherKernel, scatterAddKernel, sizeOf, stridesOf } from "../../kernels
 import { carriesGrad, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Shape, Tensor } from "../tensor.ts";
+import { floatOf, requireFloat } from "./float.ts";
 import { normalAxes } from "./fold.ts";
 import { permuteRaw } from "./permute.ts";
-import { orderedType, selectRows } from "./sort.ts";
+import { selectRows } from "./sort.ts";
 
 /**
  * y[i][j][k] = x[i][index[i][j][k]][k] for axis 1, as PyTorch's `gather`.
- * @param x f32, i32 or u32
+ * @param x any dtype
  * @param index i32 of x's rank, no longer than x in the other axes; out of range gives NaN (i32: −2³¹, u32: 2³² − 1)
  * @returns index's shape
  */
@@ -30,13 +31,16 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
 /**
  * x with source[i][j][k] added at [i][index[i][j][k]][k] for axis 1, as PyTorch's `scatter_add`, in a new tensor.
  * An index out of range makes its whole line along the axis NaN. Cost: a sort of the index, then a bisection for each result.
- * @param x f32
+ * @param x f32 or f16; sums are f32
  * @param index i32 of x's rank, no longer than x in the other axes
- * @param source f32 of index's shape
+ * @param source of x's dtype and of index's shape
  */
 export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tensor): Tensor {
   deviceOf("scatterAdd", [x, index, source]);
-  requireDType("scatterAdd", "f32", x, source);
+  requireFloat("scatterAdd", x, source);
+  if (x.dtype !== source.dtype) {
+    throw new LoupeError("shape", `scatterAdd: mixes ${x.dtype} and ${source.dtype}; cast first`);
+  }
   const a = checkIndex("scatterAdd", x, axis, index);
   if (source.shape.join() !== index.shape.join()) {
     const text = `source ${show(source.shape)} must have the index's shape ${show(index.shape)}`;
@@ -54,7 +58,6 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
 
 function checkIndex(op: string, x: Tensor, axis: number, index: Tensor): number {
   requireDType(op, "i32", index);
-  orderedType(op, x);
   const [a] = normalAxes(op, x.shape.length, axis) as [number];
   const fits = index.shape.length === x.shape.length;
   if (!fits || index.shape.some((n, d) => d !== a && n > (x.shape[d] as number))) {
@@ -69,7 +72,7 @@ function read(x: Tensor, axis: number, index: Tensor): Tensor {
   if (y.size === 0) return y;
   const spec = gatherKernel({
     name: "gather",
-    dtype: orderedType("gather", x),
+    dtype: x.dtype,
     shape: index.shape,
     axis,
     n: x.shape[axis] as number,
@@ -90,7 +93,7 @@ function add(
   source: Tensor,
 ): Tensor {
   const { device } = source;
-  if (index.size === 0) return x ? x.view() : device.zeros(shape);
+  if (index.size === 0) return x ? x.view() : device.zeros(shape, source.dtype);
   const others = shape.map((_, d) => d).filter((d) => d !== axis);
   const rows = device.scope(() => {
     const { values, indices } = sortedIndex(name, permuteRaw(index, [...others, axis]));
@@ -117,15 +120,16 @@ export function sortedIndex(name: string, index: Tensor) {
 
 /** Launches the sum over a sorted index, which is freed. */
 export function addSorted(
-  options: Omit<Parameters<typeof scatterAddKernel>[0], "start">,
+  options: Omit<Parameters<typeof scatterAddKernel>[0], "start" | "dtype">,
   x: Tensor | undefined,
   sorted: readonly [Tensor, Tensor],
   source: Tensor,
 ): Tensor {
-  const y = source.device.empty(options.shape);
+  const dtype = floatOf(source, options.name);
+  const y = source.device.empty(options.shape, dtype);
   const inputs = x ? [x, ...sorted, source] : [...sorted, source];
   if (sizeOf(options.shape))
-    launch(scatterAddKernel({ ...options, start: x !== undefined }), inputs, [y]);
+    launch(scatterAddKernel({ ...options, start: x !== undefined, dtype }), inputs, [y]);
   for (const t of sorted) t.dispose();
   return y;
 }

@@ -2,8 +2,9 @@
 import { LoupeError } from "../../error.ts";
 import { blurWeights, gaussianBlurKernel, gaussianWeightsKernel } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { launch, requireDType, show } from "../launch.ts";
+import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf, requireFloat } from "./float.ts";
 
 export interface GaussianBlurOptions {
   /** The kernel ends at this many standard deviations: radius ⌊truncate · sigma + ½⌋. Default 4. */
@@ -21,7 +22,7 @@ const maxRadius = 16_384;
  */
 export function gaussianBlur(x: Tensor, sigma: number, options: GaussianBlurOptions = {}): Tensor {
   const { truncate = 4 } = options;
-  requireDType("gaussianBlur", "f32", x);
+  requireFloat("gaussianBlur", x);
   if (x.shape.length !== 4) {
     throw new LoupeError("shape", `gaussianBlur: input must be [N, H, W, C], got ${show(x.shape)}`);
   }
@@ -34,10 +35,13 @@ export function gaussianBlur(x: Tensor, sigma: number, options: GaussianBlurOpti
 function smooth(x: Tensor, sigma: number, radius: number): Tensor {
   const [n, h, w, c] = x.shape as [number, number, number, number];
   const weights = x.device.empty([blurWeights(radius)]);
-  const [half, y] = [x.device.empty(x.shape), x.device.empty(x.shape)];
+  const dtype = floatOf(x, "gaussianBlur");
+  const [half, y] = [x.device.empty(x.shape), x.device.empty(x.shape, dtype)];
   launch(gaussianWeightsKernel(sigma, radius), [], [weights]);
-  launch(gaussianBlurKernel({ outer: n, n: h, inner: w * c, radius }), [x, weights], [half]);
-  launch(gaussianBlurKernel({ outer: n * h, n: w, inner: c, radius }), [half, weights], [y]);
+  const down = { outer: n, n: h, inner: w * c, radius, from: dtype, to: "f32" } as const;
+  const across = { outer: n * h, n: w, inner: c, radius, from: "f32", to: dtype } as const;
+  launch(gaussianBlurKernel(down), [x, weights], [half]);
+  launch(gaussianBlurKernel(across), [half, weights], [y]);
   weights.dispose();
   half.dispose();
   return y;

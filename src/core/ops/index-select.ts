@@ -7,15 +7,15 @@ import { gatherKernel, sizeOf } from "../../kernels/index.ts";
 import { carriesGrad, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Shape, Tensor } from "../tensor.ts";
+import { requireFloat } from "./float.ts";
 import { normalAxes } from "./fold.ts";
 import { addSorted, sortedIndex } from "./gather.ts";
-import { orderedType } from "./sort.ts";
 
 /** Positions along an axis: an i32 tensor `[m]`, or numbers. */
 export type IndexList = Tensor | ArrayLike<number>;
 
 /**
- * The slices of x at the positions of a list: `[…, n, …]` to `[…, m, …]`. f32, i32 or u32.
+ * The slices of x at the positions of a list: `[…, n, …]` to `[…, m, …]`, any dtype.
  * @throws LoupeError `shape` when a number given by the host is out of range; one on the GPU gives NaN (i32: −2³¹, u32: 2³² − 1)
  */
 export function indexSelect(x: Tensor, axis: number, index: IndexList): Tensor {
@@ -36,7 +36,10 @@ export function indexSelect(x: Tensor, axis: number, index: IndexList): Tensor {
  */
 export function indexAdd(x: Tensor, axis: number, index: IndexList, source: Tensor): Tensor {
   deviceOf("indexAdd", [x, source]);
-  requireDType("indexAdd", "f32", x, source);
+  requireFloat("indexAdd", x, source);
+  if (x.dtype !== source.dtype) {
+    throw new LoupeError("shape", `indexAdd: mixes ${x.dtype} and ${source.dtype}; cast first`);
+  }
   const a = checkList("indexAdd", x, axis, index);
   const wanted = x.shape.with(a, lengthOf(index));
   if (source.shape.join() !== wanted.join()) {
@@ -57,7 +60,6 @@ const isTensor = (index: IndexList): index is Tensor => "dtype" in index;
 const lengthOf = (index: IndexList) => (isTensor(index) ? index.size : index.length);
 
 function checkList(op: string, x: Tensor, axis: number, index: IndexList): number {
-  orderedType(op, x);
   const [a] = normalAxes(op, x.shape.length, axis) as [number];
   if (isTensor(index)) {
     deviceOf(op, [x, index]);
@@ -89,7 +91,7 @@ function read(x: Tensor, axis: number, list: Tensor): Tensor {
   const [outer, n, inner] = around(x.shape, axis);
   const spec = gatherKernel({
     name: "indexSelect",
-    dtype: orderedType("indexSelect", x),
+    dtype: x.dtype,
     shape: [outer, list.size, inner],
     axis: 1,
     n,
@@ -109,7 +111,7 @@ function add(
   source: Tensor,
 ): Tensor {
   const m = list.size;
-  if (m === 0) return x ? x.view() : source.device.zeros(shape);
+  if (m === 0) return x ? x.view() : source.device.zeros(shape, source.dtype);
   const [outer, n, inner] = around(shape, axis);
   const { values, indices } = sortedIndex(name, list);
   const options = {

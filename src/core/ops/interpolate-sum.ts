@@ -4,6 +4,7 @@ import { interpolateSumKernel } from "../../kernels/index.ts";
 import { carriesGrad, track } from "../autograd.ts";
 import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf } from "./float.ts";
 import { checkInterpolate, interpolateAdjoint } from "./interpolate.ts";
 import { map } from "./map.ts";
 
@@ -20,7 +21,7 @@ const most = 6;
 /**
  * x + Σ interpolate(low), bilinear to the size of x, in one launch.
  * @param x `[N, H, W, C]`
- * @param lows `[N, h, w, C]` each, one to six
+ * @param lows `[N, h, w, C]` each, one to six, of the type of x
  * @throws LoupeError `shape`
  * @example const y = interpolateSum(fine, [coarse, coarser], { alignCorners: true, relu: true });
  */
@@ -31,11 +32,12 @@ export function interpolateSum(
 ): Tensor {
   const { alignCorners = false, relu = false } = options;
   checkSum(x, lows, alignCorners);
+  const dtype = floatOf(x, "interpolateSum");
   const [n, h, w, c] = x.shape as [number, number, number, number];
   const sampling = alignCorners ? "bilinear, corners" : "bilinear";
   const sizes = lows.map(({ shape }) => ({ h: shape[1] as number, w: shape[2] as number }));
-  const y = x.device.empty(x.shape);
-  const spec = interpolateSumKernel({ n, h, w, c, lows: sizes, sampling, relu });
+  const y = x.device.empty(x.shape, dtype);
+  const spec = interpolateSumKernel({ n, h, w, c, lows: sizes, sampling, relu, dtype });
   if (y.size) launch(spec, [x, ...lows], [y]);
   return track("interpolateSum", y, [x, ...lows], (dy) => {
     const row = { f: "select(T(0), g, y > T(0))" };
@@ -56,6 +58,7 @@ function checkSum(x: Tensor, lows: readonly Tensor[], alignCorners: boolean): vo
   }
   for (const t of [x, ...lows]) {
     checkInterpolate(t, { size: [h, w], mode: "bilinear", alignCorners });
+    if (t.dtype !== x.dtype) throw fail(`all must be ${x.dtype}, got ${t}; cast first`);
     if (t.shape[0] === n && t.shape[3] === c) continue;
     throw fail(`batch and channels must be those of ${show(x.shape)}, got ${show(t.shape)}`);
   }

@@ -8,8 +8,9 @@ import {
   type Sampling,
 } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { launch, requireDType, show } from "../launch.ts";
+import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf, requireFloat } from "./float.ts";
 
 export interface InterpolateOptions {
   /** `[height, width]` of the result. */
@@ -28,14 +29,15 @@ export interface InterpolateOptions {
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const { size, mode, alignCorners = false } = options;
   checkInterpolate(x, options);
+  const dtype = floatOf(x, "interpolate");
   const [n, h, w, c] = x.shape as [number, number, number, number];
   const [oh, ow] = size;
   // both modes are the identity here, bit by bit
   if (h === oh && w === ow) return track("interpolate", x.view(), [x], (dy) => [dy]);
   const sampling: Sampling =
     mode === "nearest" ? "nearest" : alignCorners ? "bilinear, corners" : "bilinear";
-  const y = x.device.empty([n, oh, ow, c]);
-  if (y.size) launch(interpolateKernel({ n, h, w, c, oh, ow, sampling }), [x], [y]);
+  const y = x.device.empty([n, oh, ow, c], dtype);
+  if (y.size) launch(interpolateKernel({ n, h, w, c, oh, ow, sampling, dtype }), [x], [y]);
   return track("interpolate", y, [x], (dy) => [interpolateAdjoint(dy, [h, w], sampling)]);
 }
 
@@ -46,8 +48,9 @@ export function interpolateAdjoint(
   sampling: Sampling,
 ): Tensor {
   const [n, oh, ow, c] = dy.shape as [number, number, number, number];
-  const rows = alongAxis(dy, { outer: n, n: h, m: oh, inner: ow * c }, sampling);
-  const dx = alongAxis(rows, { outer: n * h, n: w, m: ow, inner: c }, sampling);
+  const dtype = floatOf(dy, "interpolate gradient");
+  const rows = alongAxis(dy, { outer: n, n: h, m: oh, inner: ow * c, dtype }, sampling);
+  const dx = alongAxis(rows, { outer: n * h, n: w, m: ow, inner: c, dtype }, sampling);
   if (rows !== dy && rows !== dx) rows.dispose();
   return dx.view([n, h, w, c]);
 }
@@ -55,7 +58,7 @@ export function interpolateAdjoint(
 /** The adjoint along one axis; nothing to do where its size stayed. */
 function alongAxis(dy: Tensor, s: AxisShape, sampling: Sampling): Tensor {
   if (s.n === s.m) return dy;
-  const dx = dy.device.empty([s.outer, s.n, s.inner]);
+  const dx = dy.device.empty([s.outer, s.n, s.inner], s.dtype);
   if (dx.size) launch(interpolateGradKernel(s, sampling), [dy], [dx]);
   return dx;
 }
@@ -67,7 +70,7 @@ export function checkInterpolate(
 ): void {
   const fail = (rule: string) =>
     new LoupeError("shape", `interpolate: ${rule} (input ${show(x.shape)})`);
-  requireDType("interpolate", "f32", x);
+  requireFloat("interpolate", x);
   const [, h = 0, w = 0] = x.shape;
   if (x.shape.length !== 4 || h < 1 || w < 1) throw fail("input must be [N, H, W, C]");
   if (mode !== "nearest" && mode !== "bilinear") {

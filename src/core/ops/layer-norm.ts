@@ -9,12 +9,13 @@ import {
 import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Shape, Tensor } from "../tensor.ts";
+import { floatOf } from "./float.ts";
 import { foldMiddle } from "./fold.ts";
 import { map } from "./map.ts";
 import { checkEps } from "./normalize.ts";
 
 /**
- * (x − mean) / √(variance + eps) · weight + bias, with mean and biased variance of the last axes.
+ * (x − mean) / √(variance + eps) · weight + bias, with mean and biased variance of the last axes; f32, also of f16.
  * @param normalizedShape sizes of the last axes, for example `[C]`
  * @param weight of that shape; left out it is 1
  * @param bias of that shape; left out it is 0
@@ -29,12 +30,13 @@ export function layerNorm(
   checkLayerNorm(x, normalizedShape, weight, bias);
   checkEps("layerNorm", eps);
   const n = sizeOf(normalizedShape);
-  const s = { rows: x.size / (n || 1), n, weight: !!weight, bias: !!bias };
+  const dtype = floatOf(x, "layerNorm");
+  const s = { rows: x.size / (n || 1), n, weight: !!weight, bias: !!bias, dtype };
   const { device } = x;
   const y = device.empty(x.shape);
   const inputs = [x, weight, bias].filter((t) => t !== undefined);
   if (y.size === 0) {
-    return track("layerNorm", y, inputs, () => inputs.map((t) => device.zeros(t.shape)));
+    return track("layerNorm", y, inputs, () => inputs.map((t) => device.zeros(t.shape, t.dtype)));
   }
   const saved = isGradEnabled() && inputs.some(carriesGrad);
   const statistics = saved ? [device.empty([s.rows, 1]), device.empty([s.rows, 1])] : [];
@@ -57,7 +59,7 @@ function inputGrad(
   weight: Tensor | undefined,
   s: LayerNormShape,
 ): Tensor {
-  const dx = x.device.empty(x.shape);
+  const dx = x.device.empty(x.shape, x.dtype);
   launch(layerNormGradKernel(s), [x, dy, m, r, ...(weight ? [weight] : [])], [dx]);
   return dx;
 }
@@ -84,7 +86,7 @@ function checkLayerNorm(x: Tensor, normalized: Shape, weight?: Tensor, bias?: Te
   );
   const tensors = [x, ...named.map(([, t]) => t)];
   deviceOf("layerNorm", tensors);
-  requireDType("layerNorm", "f32", ...tensors);
+  requireDType("layerNorm", "f32", ...named.map(([, t]) => t));
   const fail = (rule: string) =>
     new LoupeError("shape", `layerNorm: ${rule} (input ${show(x.shape)})`);
   const last = x.shape.slice(x.shape.length - normalized.length);

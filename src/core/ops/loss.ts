@@ -4,7 +4,8 @@ import { crossEntropyGradKernel, crossEntropyKernel, sizeOf } from "../../kernel
 import { track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
-import { div, square, sub } from "./pointwise.ts";
+import { requireFloat } from "./float.ts";
+import { cast, div, square, sub } from "./pointwise.ts";
 import { mean, sum } from "./reduce.ts";
 
 /** What becomes of the losses of all elements. */
@@ -15,14 +16,14 @@ export interface LossOptions {
   readonly reduction?: Reduction;
 }
 
-/** (input − target)², averaged by default; both of one shape. */
+/** (input − target)², averaged by default; both of one shape. f32, also of f16. */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  requireDType("mseLoss", "f32", input, target);
+  requireFloat("mseLoss", input, target);
   if (input.shape.join() !== target.shape.join()) {
     const text = `input ${show(input.shape)} and target ${show(target.shape)} differ`;
     throw new LoupeError("shape", `mseLoss: ${text}`);
   }
-  const losses = square(sub(input, target));
+  const losses = square(sub(cast(input, "f32"), cast(target, "f32")));
   const reduction = checkReduction("mseLoss", options.reduction);
   if (reduction === "none") return losses;
   return reduction === "sum" ? sum(losses) : mean(losses);
@@ -49,6 +50,7 @@ export function crossEntropy(
   const { weight, ignoreIndex = -100, labelSmoothing = 0 } = options;
   const reduction = checkReduction("crossEntropy", options.reduction);
   checkTargets(logits, targets, options);
+  if (logits.dtype === "f16") return crossEntropy(cast(logits, "f32"), targets, options);
   const { device } = logits;
   const classes = logits.shape.at(-1) as number;
   const rows = sizeOf(targets.shape);
@@ -73,7 +75,8 @@ function checkTargets(
   { weight, ignoreIndex = -100, labelSmoothing = 0 }: CrossEntropyOptions,
 ): void {
   deviceOf("crossEntropy", weight ? [logits, targets, weight] : [logits, targets]);
-  requireDType("crossEntropy", "f32", logits, ...(weight ? [weight] : []));
+  requireFloat("crossEntropy", logits);
+  if (weight) requireDType("crossEntropy", "f32", weight);
   requireDType("crossEntropy", "i32", targets);
   const fail = (rule: string) => new LoupeError("shape", `crossEntropy: ${rule}`);
   const classes = logits.shape.at(-1);

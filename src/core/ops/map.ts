@@ -2,7 +2,7 @@
  * Point-wise ops with their derivatives, all through one kernel: an op is a WGSL expression over named arguments, and per
  * argument an expression for its gradient, in which `g` is the gradient of the output and `y` the output itself.
  *
- * Arguments broadcast as in NumPy. A gradient is summed back to the shape of its argument.
+ * Arguments broadcast as in NumPy; f16 with f32 gives f32. A gradient is summed back to the shape of its argument.
  */
 import { LoupeError } from "../../error.ts";
 import { type DType, type PointwiseArg, pointwiseKernel } from "../../kernels/index.ts";
@@ -50,18 +50,12 @@ export function map(
 ): Tensor {
   const tensors = Object.values(args).filter((v): v is Tensor => typeof v !== "number");
   deviceOf(op, tensors);
-  const first = tensors[0] as Tensor;
-  if (tensors.some((t) => t.dtype !== first.dtype)) {
-    throw new LoupeError(
-      "shape",
-      `${op}: mixes ${tensors.map((t) => t.dtype).join(" and ")}; cast first`,
-    );
-  }
+  const dtype = commonType(op, tensors);
   const shape = broadcastShapes(
     op,
     tensors.map((t) => t.shape),
   );
-  const y = evaluate(op, row.f, args, shape, row.dtype ?? first.dtype, params);
+  const y = evaluate(op, row.f, args, shape, row.dtype ?? dtype, params);
   const d = row.d;
   if (!d) return y;
   const named = Object.entries(args).filter((e): e is [string, Tensor] => typeof e[1] !== "number");
@@ -69,13 +63,22 @@ export function map(
     named.map(([name, tensor]) => {
       const expression = d[name];
       if (!expression || !carriesGrad(tensor)) return undefined;
-      const full =
-        expression === "g"
-          ? g
-          : evaluate(`${op} gradient`, expression, { ...args, y, g }, shape, "f32", params);
+      if (expression === "g") return sumTo(g, tensor.shape, tensor);
+      const whole = tensor.size === y.size;
+      const type = whole ? tensor.dtype : "f32"; // summed before it is rounded
+      const full = evaluate(`${op} gradient`, expression, { ...args, y, g }, shape, type, params);
       return sumTo(full, tensor.shape, tensor);
     }),
   );
+}
+
+/** The dtype of all, f32 where f16 meets it. */
+function commonType(op: string, tensors: readonly Tensor[]): DType {
+  const types = [...new Set(tensors.map((t) => t.dtype))] as [DType, ...DType[]];
+  if (types.length === 1) return types[0];
+  if (types.every((type) => type === "f16" || type === "f32")) return "f32";
+  const text = tensors.map((t) => t.dtype).join(" and ");
+  throw new LoupeError("shape", `${op}: mixes ${text}; cast first`);
 }
 
 function evaluate(

@@ -5,9 +5,10 @@
 import { LoupeError } from "../../error.ts";
 import { nearestGradAKernel, nearestGradBKernel, sizeOf } from "../../kernels/index.ts";
 import { carriesGrad, track } from "../autograd.ts";
-import { deviceOf, launch, requireDType, show } from "../launch.ts";
+import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { distances, sizes, slopes } from "./cdist.ts";
+import { pairTypes } from "./float.ts";
 import { sortedIndex } from "./gather.ts";
 import { concat, slice } from "./shape.ts";
 import { type Ordered, selectRows } from "./sort.ts";
@@ -27,7 +28,7 @@ export interface NearestOptions {
 export function nearest(a: Tensor, b: Tensor, k: number, options: NearestOptions = {}): Ordered {
   const { squared = false, maxBytes = 64 * 2 ** 20 } = options;
   deviceOf("nearest", [a, b]);
-  requireDType("nearest", "f32", a, b);
+  pairTypes("nearest", a, b);
   check(a, b, k, maxBytes);
   const rows = a.shape.slice(0, -1);
   const m = sizeOf(rows);
@@ -132,14 +133,14 @@ function joined(parts: readonly Ordered[], axis: number): Ordered {
 }
 
 function gradA(w: Tensor, index: Tensor, a: Tensor, b: Tensor): Tensor {
-  const y = a.device.empty(a.shape);
+  const y = a.device.empty(a.shape, a.dtype);
   if (y.size) launch(nearestGradAKernel(gradSizes(index, a, b)), [w, index, a, b], [y]);
   return y;
 }
 
 function gradB(w: Tensor, index: Tensor, a: Tensor, b: Tensor): Tensor {
-  if (index.size === 0) return a.device.zeros(b.shape);
-  const y = a.device.empty(b.shape);
+  if (index.size === 0) return a.device.zeros(b.shape, b.dtype);
+  const y = a.device.empty(b.shape, b.dtype);
   const { values, indices } = sortedIndex("nearest gradient", index.view([index.size]));
   if (y.size) launch(nearestGradBKernel(gradSizes(index, a, b)), [w, values, indices, a, b], [y]);
   return y;
@@ -147,5 +148,6 @@ function gradB(w: Tensor, index: Tensor, a: Tensor, b: Tensor): Tensor {
 
 function gradSizes(index: Tensor, a: Tensor, b: Tensor) {
   const [m, count] = index.shape as [number, number];
-  return { m, count, n: b.shape[0] as number, k: a.shape[1] as number };
+  const stored = pairTypes("nearest gradient", a, b);
+  return { m, count, n: b.shape[0] as number, k: a.shape[1] as number, stored };
 }

@@ -2,8 +2,9 @@
 import { LoupeError } from "../../error.ts";
 import { normalizeGradKernel, normalizeKernel } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { launch, requireDType } from "../launch.ts";
+import { launch } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf } from "./float.ts";
 import { rowsAlong } from "./rows.ts";
 
 export interface NormalizeOptions {
@@ -15,18 +16,19 @@ export interface NormalizeOptions {
 
 /**
  * x / max(‖x‖, eps) along an axis, as PyTorch's `normalize` with p = 2. Below eps the length is a constant to the gradient.
+ * The result is f32, also of f16.
  * @example const unit = normalize(features); // [N, H, W, C], each pixel of length 1
  */
 export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
   const { axis = -1, eps = 1e-12 } = options;
-  requireDType("normalize", "f32", x);
+  const dtype = floatOf(x, "normalize");
   const { shape } = rowsAlong("normalize", x, axis);
   checkEps("normalize", eps);
   const y = x.device.empty(x.shape);
-  if (y.size) launch(normalizeKernel(shape, eps), [x], [y]);
+  if (y.size) launch(normalizeKernel(shape, eps, dtype), [x], [y]);
   return track("normalize", y, [x], (dy) => {
-    const dx = x.device.empty(x.shape);
-    if (dx.size) launch(normalizeGradKernel(shape, eps), [x, dy], [dx]);
+    const dx = x.device.empty(x.shape, dtype);
+    if (dx.size) launch(normalizeGradKernel(shape, eps, dtype), [x, dy], [dx]);
     return [dx];
   });
 }

@@ -10,8 +10,9 @@ import {
   stridesOf,
 } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { launch, requireDType, show } from "../launch.ts";
+import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
+import { floatOf } from "./float.ts";
 import { copyBox } from "./shape.ts";
 
 export interface PadOptions {
@@ -35,13 +36,13 @@ export function pad(
   const { mode = "constant", value = 0 } = options;
   const s = padShape(x, widths, mode);
   const { n, h, w, c, top, left } = s;
-  const y = x.device.empty([n, h + top + s.bottom, w + left + s.right, c]);
+  const y = x.device.empty([n, h + top + s.bottom, w + left + s.right, c], s.dtype);
   if (y.size) launch(padKernel(s, mode, value), [x], [y]);
   return track("pad", y, [x], (dy) => {
     const strides = stridesOf(y.shape);
     const start = top * (strides[1] as number) + left * (strides[2] as number);
     if (mode === "constant") return [copyBox("pad gradient", dy, x.shape, { start, strides })];
-    const dx = x.device.empty(x.shape);
+    const dx = x.device.empty(x.shape, s.dtype);
     if (dx.size) launch(padGradKernel(s, mode), [dy], [dx]);
     return [dx];
   });
@@ -76,7 +77,7 @@ export function padAxes(
 }
 
 function padShape(x: Tensor, widths: readonly number[], mode: PadMode): PadShape {
-  requireDType("pad", "f32", x);
+  const dtype = floatOf(x, "pad");
   const fail = (rule: string) => new LoupeError("shape", `pad: ${rule} (input ${show(x.shape)})`);
   if (x.shape.length !== 4) throw fail("input must be [N, H, W, C]");
   if (widths.length !== 4) throw fail(`widths must be [top, bottom, left, right]`);
@@ -91,7 +92,7 @@ function padShape(x: Tensor, widths: readonly number[], mode: PadMode): PadShape
     throw fail(`reflect needs widths smaller than the image, got ${show(widths)}`);
   }
   if (mode === "replicate" && (h === 0 || w === 0)) throw fail("no edge to repeat");
-  return { n, h, w, c, top, bottom, left, right };
+  return { n, h, w, c, top, bottom, left, right, dtype };
 }
 
 function checkWidths(op: string, x: Tensor, widths: readonly number[]): void {

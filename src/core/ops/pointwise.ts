@@ -150,5 +150,5 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 export function cast(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   const y = map("cast", { f: "x", dtype }, { x });
-  return track("cast", y, [x], (dy) => [/^f/.test(dtype) ? cast(dy, "f32") : undefined]);
+  return track("cast", y, [x], (dy) => [/^f/.test(dtype) ? cast(dy, x.dtype) : undefined]);
 }

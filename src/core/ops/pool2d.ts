@@ -3,15 +3,18 @@ import { LoupeError } from "../../error.ts";
 import {
   avgPoolGradKernel,
   avgPoolKernel,
+  type Float,
   maxPoolGradKernel,
   maxPoolKernel,
   type PoolShape,
   type PoolWindow,
 } from "../../kernels/index.ts";
 import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
-import { launch, requireDType, show } from "../launch.ts";
+import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Pair, pair } from "./conv2d.ts";
+import { floatOf } from "./float.ts";
+import { cast } from "./pointwise.ts";
 import { mean } from "./reduce.ts";
 
 interface WindowOptions {
@@ -62,7 +65,8 @@ export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
 export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   const s = adaptiveShape("adaptiveAvgPool2d", x, size);
   // one window: the reduction shares its pixels out among threads
-  return s.oh * s.ow === 1 ? mean(x, [1, 2], true) : meanOf("adaptiveAvgPool2d", x, s);
+  if (s.oh * s.ow === 1) return cast(mean(x, [1, 2], true), s.dtype as Float);
+  return meanOf("adaptiveAvgPool2d", x, s);
 }
 
 /**
@@ -76,7 +80,7 @@ export function adaptiveMaxPool2d(x: Tensor, size: Pair): Tensor {
 
 function maxOf(name: string, x: Tensor, s: PoolShape): Tensor {
   const { device } = x;
-  const y = device.empty([s.n, s.oh, s.ow, s.c]);
+  const y = device.empty([s.n, s.oh, s.ow, s.c], x.dtype);
   const indices = isGradEnabled() && carriesGrad(x) ? device.empty(y.shape, "u32") : undefined;
   const spec = maxPoolKernel(s, indices !== undefined);
   if (y.size) launch(spec, [x], indices ? [y, indices] : [y]);
@@ -86,7 +90,7 @@ function maxOf(name: string, x: Tensor, s: PoolShape): Tensor {
 }
 
 function meanOf(name: string, x: Tensor, s: PoolShape): Tensor {
-  const y = x.device.empty([s.n, s.oh, s.ow, s.c]);
+  const y = x.device.empty([s.n, s.oh, s.ow, s.c], x.dtype);
   if (y.size) launch(avgPoolKernel(s), [x], [y]);
   return track(name, y, [x], (dy) => [
     gradient(x, y, (dx) => launch(avgPoolGradKernel(s), [dy], [dx])),
@@ -94,8 +98,8 @@ function meanOf(name: string, x: Tensor, s: PoolShape): Tensor {
 }
 
 function gradient(x: Tensor, y: Tensor, run: (dx: Tensor) => void): Tensor {
-  if (y.size === 0) return x.device.zeros(x.shape);
-  const dx = x.device.empty(x.shape);
+  if (y.size === 0) return x.device.zeros(x.shape, x.dtype);
+  const dx = x.device.empty(x.shape, x.dtype);
   run(dx);
   return dx;
 }
@@ -110,10 +114,13 @@ function poolWindow(o: WindowOptions, rest: { dilation: Pair; countPadding: bool
   };
 }
 
-function imageShape(name: string, x: Tensor): { n: number; h: number; w: number; c: number } {
-  requireDType(name, "f32", x);
+function imageShape(
+  name: string,
+  x: Tensor,
+): Pick<PoolShape, "n" | "h" | "w" | "c"> & { readonly dtype: Float } {
+  const dtype = floatOf(x, name);
   const [n, h, w, c] = x.shape as [number, number, number, number];
-  if (x.shape.length === 4 && h > 0 && w > 0) return { n, h, w, c };
+  if (x.shape.length === 4 && h > 0 && w > 0) return { n, h, w, c, dtype };
   throw new LoupeError("shape", `${name}: input must be [N, H, W, C], got ${show(x.shape)}`);
 }
 

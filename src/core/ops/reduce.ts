@@ -1,7 +1,9 @@
-/** Reductions over any axes with their gradients. `axes` left out means all; `keepDim` keeps them with size 1. */
-import { sizeOf } from "../../kernels/index.ts";
+/**
+ * Reductions over any axes with their gradients. `axes` left out means all; `keepDim` keeps them with size 1. Sums, means, variances
+ * and norms of f16 are f32.
+ */
+import { type DType, sizeOf } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
-import { requireDType } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf } from "./float.ts";
 import { type FoldOptions, normalAxes, reduceAxes } from "./fold.ts";
@@ -31,12 +33,15 @@ function linear(
   const normal = normalAxes(name, x.shape.length, axes);
   const scale = scaleOf(sizeOf(normal.map((a) => x.shape[a] as number)));
   const options: FoldOptions = scale === 1 ? { name, fold: "sum" } : averaged(name, scale);
-  const y = reduceAxes(x, normal, options, keepDim);
+  const y = reduceAxes(x, normal, { ...options, out: wideOf(x) }, keepDim);
   const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
   return track(name, y, [x], (dy) => [
     map(`${name} gradient`, { f: `g * T(p.scale) + T(0) * x` }, { g: dy.view(kept), x }, { scale }),
   ]);
 }
+
+/** The type of a sum. */
+const wideOf = ({ dtype }: Tensor): DType => (dtype === "f16" ? "f32" : dtype);
 
 /** A sum times a number. */
 function averaged(name: string, scale: number): FoldOptions {
@@ -70,11 +75,11 @@ export function variance(
   axes?: Axes,
   options: { correction?: number; keepDim?: boolean } = {},
 ): Tensor {
-  requireDType("variance", "f32", x);
+  floatOf(x, "variance");
   const normal = normalAxes("variance", x.shape.length, axes);
   const n = sizeOf(normal.map((a) => x.shape[a] as number));
   const scale = 1 / Math.max(0, n - (options.correction ?? 1));
-  const m = reduceAxes(x, normal, averaged("variance", 1 / n), true);
+  const m = reduceAxes(x, normal, { ...averaged("variance", 1 / n), out: "f32" }, true);
   const squares = map("variance", { f: "(x - m) * (x - m)" }, { x, m });
   const { keepDim = false } = options;
   const y = reduceAxes(squares, normal, averaged("variance", scale), keepDim);
@@ -107,10 +112,9 @@ export function norm(
   const { order = 2, keepDim = false } = options;
   floatOf(x, "norm");
   const normal = normalAxes("norm", x.shape.length, axes);
+  const base = { name: "norm", fold: "sum", out: "f32" } as const;
   const fold: FoldOptions =
-    order === 1
-      ? { name: "norm", fold: "sum", map: "abs(x)" }
-      : { name: "norm", fold: "sum", map: "x * x", finish: "sqrt(a)" };
+    order === 1 ? { ...base, map: "abs(x)" } : { ...base, map: "x * x", finish: "sqrt(a)" };
   const y = reduceAxes(x, normal, fold, keepDim);
   const kept = x.shape.map((n, i) => (normal.includes(i) ? 1 : n));
   const slope = order === 1 ? "g * sign(x)" : "select(g * x / y, T(0), y == T(0))";

@@ -50,7 +50,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number, step
   const free = outer === 1 && step === 1 && offset % 256 === 0 && count > 0;
   const y = free ? x.view(shape, offset) : copyBox("slice", x, shape, box);
   return track("slice", y, [x], (dy) => {
-    const dx = x.device.zeros(x.shape); // gradients are f32, whatever x is
+    const dx = x.device.zeros(x.shape, x.dtype);
     if (dy.size) place("slice gradient", dy, dx, box);
     return [dx];
   });
