@@ -7,6 +7,7 @@
 import { LoupeError } from "../error.ts";
 import { type KernelSpec, maxParamBytes } from "../kernels/index.ts";
 import type { Storage } from "./memory.ts";
+import type { Profiler } from "./profile.ts";
 
 /** One queued launch. */
 export interface Launch {
@@ -52,6 +53,8 @@ export class Queue {
   #pending: Launch[] = [];
   #failure: LoupeError | undefined;
   #launches = 0;
+  /** Times every launch while it is there. */
+  profiler: Pick<Profiler, "encode"> | undefined;
 
   constructor(gpu: GPUDevice) {
     this.#gpu = gpu;
@@ -194,7 +197,7 @@ export class Queue {
 
   #submit(prepared: readonly Prepared[], encoder: GPUCommandEncoder): void {
     this.#guard(prepared, () => {
-      encode(encoder, prepared);
+      if (!this.profiler?.encode(encoder, prepared)) encode(encoder, prepared);
       this.#gpu.queue.submit([encoder.finish()]);
     });
   }

@@ -18,6 +18,7 @@ export { drawLegend, scaleBar } from "./legend.ts";
 export { fixed, percent } from "./numbers.ts";
 export { drawOverlay, type OverlayOptions } from "./overlay.ts";
 export { drawPanels, drawTruth, type Panels, type Sample } from "./panels.ts";
+export { chromeTrace, type KernelTime, kernelTimes, profileTable } from "./profile.ts";
 export type { Point, Polyline, Stroke } from "./stroke.ts";
 export {
   averageRow,
