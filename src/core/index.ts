@@ -45,6 +45,7 @@ export {
   tune,
   type WrongPlan,
 } from "./planner-tune.ts";
+export { type Precision, precisionNow, withPrecision } from "./precision.ts";
 export { type Profile, type ProfiledLaunch, type ProfileOptions, profile } from "./profile.ts";
 export { everyRun, type PrepareOptions, type Program, program } from "./program.ts";
 export type { MemoryPlan } from "./recorded.ts";

@@ -16,6 +16,7 @@ import {
   channelType,
   chunksOf,
   columnKernel,
+  dataType,
   foldChunks,
   foldRows,
   foldThreads,
@@ -45,28 +46,28 @@ function affineOf(layout: Channels, { weight, bias }: BatchNormGradParts, root: 
  */
 export function batchNormSumsKernel(layout: Channels, parts: BatchNormGradParts): KernelSpec {
   const cut = chunksOf(layout);
-  const type = typeOf(layout);
+  const [type, data] = [typeOf(layout), dataType(layout)];
   const { mask, weight, bias, eps } = parts;
   const channel = { type: channelType(layout) };
   const own = mask === "input";
   return kernel({
     name: "batchNorm gradient sums",
     inputs: [
-      { name: "x_", type },
-      { name: "d_", type },
+      { name: "x_", type: data },
+      { name: "d_", type: data },
       { name: "mean_", ...channel },
       ...(own ? [{ name: "variance_", ...channel }] : []),
       ...(own && weight ? [{ name: "w_", ...channel }] : []),
       ...(own && bias ? [{ name: "b_", ...channel }] : []),
-      ...(mask === "result" ? [{ name: "y_", type }] : []),
+      ...(mask === "result" ? [{ name: "y_", type: data }] : []),
     ],
     outputs: [
       { name: "sum_", type },
       { name: "dot_", type },
-      ...(mask === "result" ? [{ name: "masked_", type }] : []),
+      ...(mask === "result" ? [{ name: "masked_", type: data }] : []),
     ],
     params: { ...channelParams(layout, cut), ...(own ? { eps: ["f32", eps] } : {}) },
-    head: sumsHead(type),
+    head: `${sumsHead(type)}\nalias S = ${data};`,
     workgroup: [foldThreads],
     grid: fold(cut.chunks * cut.tiles),
     body: foldRows({
@@ -85,11 +86,11 @@ if (used) { mean = ${atChannel("mean_", layout)}; ${own ? affineOf(layout, parts
 
 /** Names x − μ and the dy that counts at an index. */
 function masked(mask: ReluMask, x: string, d: string, i: string): string {
-  const centred = `let ${x} = x_[${i}] - mean;`;
-  if (mask === "none") return `${centred} let ${d} = d_[${i}];`;
-  const on = mask === "input" ? `${x} * scale + shift` : `y_[${i}]`;
-  const dy = `${centred} let ${d} = select(T(0), d_[${i}], ${on} > T(0));`;
-  return mask === "input" ? dy : `${dy} masked_[${i}] = ${d};`;
+  const centred = `let ${x} = T(x_[${i}]) - mean;`;
+  if (mask === "none") return `${centred} let ${d} = T(d_[${i}]);`;
+  const on = mask === "input" ? `${x} * scale + shift` : `T(y_[${i}])`;
+  const dy = `${centred} let ${d} = select(T(0), T(d_[${i}]), ${on} > T(0));`;
+  return mask === "input" ? dy : `${dy} masked_[${i}] = S(${d});`;
 }
 
 function sumsHead(type: string): string {
@@ -147,9 +148,9 @@ export function batchNormGradKernel(layout: Channels, parts: BatchNormGradParts)
 var scale = T(); var shift = T();
 ${affineOf(layout, { ...parts, bias: own && bias }, row(1))}`,
     each: own
-      ? `let x = x_[i] - mean; let d = select(T(0), d_[i], x * scale + shift > T(0));
-y_[i] = scale * (d - sum - x * along);`
-      : "y_[i] = scale * (d_[i] - sum - (x_[i] - mean) * along);",
+      ? `let x = T(x_[i]) - mean; let d = select(T(0), T(d_[i]), x * scale + shift > T(0));
+y_[i] = S(scale * (d - sum - x * along));`
+      : "y_[i] = S(scale * (T(d_[i]) - sum - (T(x_[i]) - mean) * along));",
   });
 }
 
@@ -165,6 +166,6 @@ export function batchNormEvalGradKernel(
     perChannel: ["variance_", ...(weight ? ["w_"] : [])],
     eps,
     setup: `let scale = ${weight ? atChannel("w_", layout) : "T(1)"} / ${rootOf(layout)};`,
-    each: "y_[i] = d_[i] * scale;",
+    each: "y_[i] = S(T(d_[i]) * scale);",
   });
 }

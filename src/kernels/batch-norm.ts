@@ -11,6 +11,7 @@ import {
   channelParams,
   chunksOf,
   columnKernel,
+  dataType,
   foldChunks,
   foldRows,
   foldThreads,
@@ -41,7 +42,7 @@ export function batchStatsKernel(layout: Channels): KernelSpec {
   const type = typeOf(layout);
   return kernel({
     name: "batchNorm statistics",
-    inputs: [{ name: "x_", type }],
+    inputs: [{ name: "x_", type: dataType(layout) }],
     outputs: [
       { name: "mean_", type },
       { name: "square_", type },
@@ -52,16 +53,17 @@ export function batchStatsKernel(layout: Channels): KernelSpec {
     grid: fold(cut.chunks * cut.tiles),
     body: foldRows({
       init: "var n = 0.0; var mean = T(); var square = T(); var first = T();",
-      four: `if (n == 0.0) { first = x_[i0]; }
-    let a = x_[i0] - first; let b = x_[i1] - first; let c = x_[i2] - first; let d = x_[i3] - first;
+      four: `if (n == 0.0) { first = T(x_[i0]); }
+    let a = T(x_[i0]) - first; let b = T(x_[i1]) - first;
+    let c = T(x_[i2]) - first; let d = T(x_[i3]) - first;
     let m = ((a + b) + (c + d)) * 0.25;
     let delta = m - mean;
     n += 4.0;
     square += ((a - m) * (a - m) + (b - m) * (b - m)) + ((c - m) * (c - m) + (d - m) * (d - m))
       + delta * delta * ((n - 4.0) * (4.0 / n));
     mean += delta * (4.0 / n);`,
-      one: `if (n == 0.0) { first = x_[i]; }
-    let a = x_[i] - first;
+      one: `if (n == 0.0) { first = T(x_[i]); }
+    let a = T(x_[i]) - first;
     let delta = a - mean;
     n += 1.0;
     mean += delta / n;
@@ -125,7 +127,7 @@ export interface BatchNormParts {
 export function batchNormKernel(layout: Channels, parts: BatchNormParts): KernelSpec {
   const { weight, bias, residual, relu, eps } = parts;
   const at = (name: string) => atChannel(name, layout);
-  const z = `(x_[i] - mean) * scale + shift${residual ? " + r_[i]" : ""}`;
+  const z = `(T(x_[i]) - mean) * scale + shift${residual ? " + T(r_[i])" : ""}`;
   return columnKernel(layout, {
     name: "batchNorm",
     data: ["x_", ...(residual ? ["r_"] : [])],
@@ -134,6 +136,6 @@ export function batchNormKernel(layout: Channels, parts: BatchNormParts): Kernel
     setup: `let mean = ${at("mean_")};
 let scale = ${weight ? at("w_") : "T(1)"} / ${rootOf(layout)};
 let shift = ${bias ? at("b_") : "T(0)"};`,
-    each: relu ? `let z = ${z}; y_[i] = select(z, T(0), z <= T(0));` : `y_[i] = ${z};`,
+    each: relu ? `let z = ${z}; y_[i] = S(select(z, T(0), z <= T(0)));` : `y_[i] = S(${z});`,
   });
 }

@@ -5,7 +5,9 @@
  * Sums over the rows are cut into chunks; a workgroup folds one chunk, its threads taking every `lanes`-th row of their
  * column, then a tree folds the lanes. Always in one order: the same bits each time.
  */
+import type { Float } from "./caps.ts";
 import { fold, type KernelSpec, kernel, type ParamType, unroll } from "./spec.ts";
+import { storedHead, storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
 /** Threads of a workgroup that folds rows. */
@@ -23,13 +25,15 @@ export interface Channels {
   readonly repeat: number;
   readonly rows: number;
   readonly columns: number;
+  /** Of the matrix; sums and what belongs to a channel are f32. */
+  readonly dtype: Float;
 }
 
 /** How `[m, c]` is cut into columns. */
-export function channelsOf(m: number, c: number): Channels {
+export function channelsOf(m: number, c: number, dtype: Float = "f32"): Channels {
   const repeat = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
-  if (m % repeat !== 0) return { m, c, width: 1, repeat: 1, rows: m, columns: c };
-  return { m, c, width: 4, repeat, rows: m / repeat, columns: (c * repeat) / 4 };
+  if (m % repeat !== 0) return { m, c, width: 1, repeat: 1, rows: m, columns: c, dtype };
+  return { m, c, width: 4, repeat, rows: m / repeat, columns: (c * repeat) / 4, dtype };
 }
 
 /** How the rows are cut into chunks and the columns into tiles. */
@@ -55,6 +59,11 @@ export function chunksOf({ rows, columns }: Channels): Chunks {
 
 export function typeOf({ width }: Channels): string {
   return width === 4 ? "vec4<f32>" : "f32";
+}
+
+/** Element type in which the matrix is bound. */
+export function dataType(layout: Channels): string {
+  return storedType(typeOf(layout), layout.dtype);
 }
 
 /** Element type in which a tensor `[c]` is bound. */
@@ -166,13 +175,13 @@ export function columnKernel(
   const stride = Math.ceil(rows / rowsEach) * columns;
   const type = typeOf(layout);
   const inputs = [
-    ...parts.data.map((name) => ({ name, type })),
+    ...parts.data.map((name) => ({ name, type: dataType(layout) })),
     ...parts.perChannel.map((name) => ({ name, type: channelType(layout) })),
   ];
   return kernel({
     name: parts.name,
     inputs,
-    outputs: [{ name: "y_", type }],
+    outputs: [{ name: "y_", type: dataType(layout) }],
     params: {
       count: ["u32", rows * columns],
       stride: ["u32", stride],
@@ -181,7 +190,7 @@ export function columnKernel(
       scale: ["f32", 1 / m],
       eps: ["f32", parts.eps],
     },
-    head: wgsl`alias T = ${type};`,
+    head: storedHead(type, layout.dtype),
     workgroup: [workgroup],
     grid: fold(Math.ceil(stride / workgroup)),
     body: wgsl`let id = flat * ${workgroup}u + lid.x;

@@ -9,6 +9,7 @@ import {
   adaptiveMaxPool2d,
   add,
   avgPool2d,
+  batchNorm,
   cast,
   cdist,
   clamp,
@@ -302,6 +303,20 @@ const rows: Row[] = [
   ],
 ];
 
+/** Settings of a BatchNorm; its weight and bias want gradients, which are f32. */
+function normOf(shape: readonly number[], training: boolean) {
+  const c = shape.at(-1)!;
+  const of = (name: string, lo: number, hi: number) =>
+    device.tensor(Float32Array.from(rnd(`norm/${name}`, [c], lo, hi)), [c]);
+  return {
+    weight: of("weight", 0.5, 1.5).setRequiresGrad(true),
+    bias: of("bias", -0.5, 0.5).setRequiresGrad(true),
+    runningMean: of("mean", -0.1, 0.1),
+    runningVar: of("variance", 0.2, 0.4),
+    training,
+  };
+}
+
 /** Output and gradients of Σ y·w for inputs stored as `dtype`, and the types of all of them. */
 async function run([name, , shapes, fn]: Row, dtype: Result) {
   let types: string[] = [];
@@ -406,4 +421,38 @@ test("the gradient of a half is a half: another one is refused", ({ skip }) => {
     const text = "backward: the gradient of f16 is f16, got Tensor f32 [2]";
     expect(() => grad(y, [], device.ones([2]))).toThrow(text);
   });
+});
+
+test("BatchNorm of halves has statistics, and gradients of weight and bias, in f32", async ({
+  skip,
+}) => {
+  if (!able) skip();
+  const shape = [4, 6, 7, 3];
+  const data = halves(rnd("statistics", shape, 3, 4));
+  const run = (dtype: "f32" | "f16") =>
+    device.read(() => {
+      const norm = normOf(shape, true);
+      const x = device.tensor(data, shape, dtype);
+      const y = batchNorm(x, { ...norm, momentum: 1 });
+      const w = device.tensor(halves(rnd("statistics/w", shape)), shape, dtype);
+      const grads = grad(y, [norm.weight, norm.bias], w) as Tensor[];
+      expect(grads.map((g) => g.dtype)).toEqual(["f32", "f32"]);
+      return [norm.runningMean, norm.runningVar, ...grads];
+    });
+  const [half, full] = [await run("f16"), await run("f32")];
+  full.forEach((want, k) => void closeTo(half[k]!, want, { rtol: 1e-6, atol: 1e-6 }));
+});
+
+test("a BatchNorm of halves takes a residual of f32", async ({ skip }) => {
+  if (!able) skip();
+  const [y] = await device.read(() => {
+    const norm = { runningMean: device.zeros([1]), runningVar: device.ones([1]), eps: 0 };
+    const x = device.tensor([1, 2], [2, 1], "f16");
+    const residual = device.tensor([0.5, -3], [2, 1]).setRequiresGrad(true);
+    const y = batchNorm(x, { ...norm, training: false, residual });
+    const [g] = grad(y, [residual], device.ones([2, 1], "f16"));
+    expect([y.dtype, g!.dtype]).toEqual(["f16", "f32"]);
+    return [y];
+  });
+  expect([...y!]).toEqual([1.5, -1]);
 });

@@ -16,7 +16,8 @@ import {
 import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
-import { add, relu } from "./pointwise.ts";
+import { floatOf, requireFloat } from "./float.ts";
+import { add, cast, relu } from "./pointwise.ts";
 
 export interface BatchNormOptions {
   /** `[C]`, with `bias` the affine map after normalising; left out it is 1. */
@@ -50,20 +51,24 @@ interface Saved extends BatchNormOptions {
 
 /**
  * (x − mean) / √(variance + eps) · weight + bias for each channel, as PyTorch's `batch_norm`; with `residual` and `relu`
- * relu(… + residual), in the same pass over memory, forward and backward.
+ * relu(… + residual), in the same pass over memory, forward and backward. The result has the type of x, f32 or f16; statistics,
+ * weight, bias and their gradients are f32.
  * @param x `[N, H, W, C]`, or any shape whose last axis is C
  * @throws LoupeError `shape` when C does not fit, or a training batch has fewer than two values per channel
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   const { weight, bias, residual, training, momentum = 0.1, eps = 1e-5 } = options;
   checkBatchNorm(x, options, momentum, eps);
+  if (residual && residual.dtype !== x.dtype) {
+    return batchNorm(x, { ...options, residual: cast(residual, x.dtype) });
+  }
   const inputs = [x, weight, bias, residual].filter((t) => t !== undefined);
   const rest = residual !== undefined || options.relu === true;
   if (rest && !training && isGradEnabled() && inputs.some(carriesGrad)) return apart(x, options);
   const c = x.shape.at(-1) as number;
-  const y = x.device.empty(x.shape);
+  const y = x.device.empty(x.shape, x.dtype);
   if (x.size === 0) return track("batchNorm", y, inputs, () => inputs.map(zerosLike));
-  const layout = channelsOf(x.size / c, c);
+  const layout = channelsOf(x.size / c, c, floatOf(x));
   const given = { weight: !!weight, bias: !!bias, residual: !!residual };
   const parts = { ...given, relu: options.relu === true, eps };
   const [mean, variance] = training
@@ -77,7 +82,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   return track("batchNorm", y, inputs, (dy) => gradients(saved, y, dy));
 }
 
-const zerosLike = (t: Tensor) => t.device.zeros(t.shape);
+const zerosLike = (t: Tensor) => t.device.zeros(t.shape, t.dtype);
 
 /** Op by op: for gradients under running statistics, which nothing here trains with. */
 function apart(x: Tensor, { residual, relu: ends, ...plain }: BatchNormOptions): Tensor {
@@ -128,7 +133,7 @@ function gradients(saved: Saved, y: Tensor, dy: Tensor): (Tensor | undefined)[] 
 
 function inputGradient(saved: Saved, dy: Tensor, channel: Tensor | undefined): Tensor {
   const { x, layout, weight, bias, training, variance, parts } = saved;
-  const dx = x.device.empty(x.shape);
+  const dx = x.device.empty(x.shape, x.dtype);
   const scale = weight ? [weight] : [];
   if (channel && training) {
     const shift = bias && parts.mask === "input" ? [bias] : [];
@@ -157,7 +162,7 @@ function channelSums(saved: Saved, y: Tensor, dy: Tensor): ChannelSums {
   const dw = weight ? emptyGrad(weight) : device.empty([layout.c]);
   const channel = device.empty([4, layout.c]);
   const own = parts.mask === "input" ? [variance, weight, bias] : [];
-  const masked = parts.mask === "result" ? [device.empty(x.shape)] : [];
+  const masked = parts.mask === "result" ? [device.empty(x.shape, x.dtype)] : [];
   const inputs = [x, dy, mean, ...own, ...(masked[0] ? [y] : [])].filter((t) => t !== undefined);
   launch(batchNormSumsKernel(layout, parts), inputs, [sums, dots, ...masked]);
   launch(
@@ -179,7 +184,8 @@ function checkBatchNorm(x: Tensor, o: BatchNormOptions, momentum: number, eps: n
   }).filter((e): e is [string, Tensor] => e[1] !== undefined);
   const tensors = [x, ...named.map(([, t]) => t), ...(o.residual ? [o.residual] : [])];
   deviceOf("batchNorm", tensors);
-  requireDType("batchNorm", "f32", ...tensors);
+  requireFloat("batchNorm", x, ...(o.residual ? [o.residual] : []));
+  requireDType("batchNorm", "f32", ...named.map(([, t]) => t));
   const fail = (rule: string) =>
     new LoupeError("shape", `batchNorm: ${rule} (input ${show(x.shape)})`);
   const c = x.shape.at(-1);

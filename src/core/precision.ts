@@ -1,0 +1,63 @@
+/**
+ * Mixed precision, as PyTorch's autocast: inside `withPrecision("f16", …)` convolutions and matrix products take their operands in
+ * half precision and give halves, with sums in f32. What comes after them (BatchNorm, ReLU, pooling, resizing) keeps what it is
+ * given; losses, distances, unit vectors, softmax and sums are f32. Parameters and their gradients stay f32.
+ */
+import { LoupeError } from "../error.ts";
+import { copyElements } from "./ops/accumulate.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** In which type products take their operands. */
+export type Precision = "f32" | "f16";
+
+/** The weights that were cast so far, under the tensors they come from; undefined at full precision. */
+let halves: Map<Tensor, Tensor> | undefined;
+
+/**
+ * Runs `fn` with products in the given precision. A weight is cast once: don't change it inside. Gradients may be computed inside or
+ * after, in the types of the forward pass.
+ * @example
+ * const features = withPrecision("f16", () => net.forward(images)); // parameters are f32
+ * backward(scaler.scale(lossOf(features)));
+ */
+export function withPrecision<T>(precision: Precision, fn: () => T): T {
+  const before = halves;
+  halves = precision === "f16" ? (before ?? new Map()) : undefined;
+  const own = halves === before ? undefined : halves;
+  try {
+    const result = fn();
+    if (!(result instanceof Promise)) return result;
+    result.catch(() => {}); // what went wrong is told below
+    throw new LoupeError("config", "withPrecision: the function must not be async");
+  } finally {
+    for (const half of own?.values() ?? []) half.dispose();
+    halves = before;
+  }
+}
+
+/** The precision that products have here. */
+export function precisionNow(): Precision {
+  return halves ? "f16" : "f32";
+}
+
+/** An operand of a product as the precision wants it: itself, or its own half, which the caller frees or leaves to the scope. */
+export function operand(tensor: Tensor): Tensor {
+  return halves && tensor.dtype === "f32" ? halfOf(tensor) : tensor;
+}
+
+/** The same of a weight, which is used again: a view of a half that is made once. */
+export function weightOperand(weight: Tensor): Tensor {
+  if (!halves || weight.dtype !== "f32") return weight;
+  if (weight.node) return halfOf(weight);
+  const known = halves.get(weight);
+  if (known && !known.disposed) return known.view();
+  const made = halfOf(weight).keep();
+  halves.set(weight, made);
+  return made.view();
+}
+
+function halfOf(tensor: Tensor): Tensor {
+  const half = tensor.device.empty(tensor.shape, "f16");
+  copyElements(tensor, half);
+  return half;
+}
