@@ -9,6 +9,7 @@ import { predict } from "./predict.ts";
 import { schemaCommand } from "./schema.ts";
 import { test } from "./test.ts";
 import { train } from "./train.ts";
+import { tune } from "./tune.ts";
 import { weightsFetch, weightsList, weightsShow } from "./weights.ts";
 
 const working: readonly CommandSpec[] = [
@@ -23,6 +24,7 @@ const working: readonly CommandSpec[] = [
   weightsFetch,
   weightsShow,
   demo,
+  tune,
   doctor,
 ];
 

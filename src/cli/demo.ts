@@ -16,7 +16,16 @@ import { writeWhole } from "./files.ts";
 import { flag } from "./flags.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod } from "./methods.ts";
-import { adapter, epochs, imageSize, memoryLimit, output, seed, weights } from "./options.ts";
+import {
+  adapter,
+  epochs,
+  imageSize,
+  memoryLimit,
+  output,
+  plans,
+  seed,
+  weights,
+} from "./options.ts";
 import { namesOf } from "./pictures.ts";
 import type { Work } from "./predicting.ts";
 import { loadTeacher, randomWeights, withDevice } from "./session.ts";
@@ -38,6 +47,7 @@ const settings = z.strictObject({
   seed,
   adapter,
   memoryLimit,
+  plans,
 });
 
 /** Small pictures, few steps, hence a larger learning rate and less blur than for real data. */

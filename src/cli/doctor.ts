@@ -1,12 +1,13 @@
 /** `loupe doctor`: what GPU there is, what it can do, and whether it computes what it should. */
 import { z } from "zod";
-import { type Device, formatBytes, openDevice } from "../core/index.ts";
+import { type Device, formatBytes, openDevice, planCachePlace } from "../core/index.ts";
 import { LoupeError } from "../error.ts";
 import type { CommandSpec, Outcome } from "./command.ts";
 import { describeMachine, featuresOf } from "./environment.ts";
 import { exitCodes } from "./exit.ts";
 import { formatFields } from "./fields.ts";
 import { adapter } from "./options.ts";
+import { describePlans } from "./plans.ts";
 import { type CheckResult, selfTest } from "./self-test.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -67,6 +68,7 @@ function report(device: Device, checks: readonly CheckResult[]): Outcome {
   const limits = Object.fromEntries(shownLimits.map((name) => [name, device.limits[name]]));
   const machine = describeMachine();
   const features = featuresOf(device);
+  const plans = { place: planCachePlace(device) ?? null, choices: device.planner.choices };
   const usable = {
     f16,
     tensorCores,
@@ -83,6 +85,7 @@ function report(device: Device, checks: readonly CheckResult[]): Outcome {
         ["f16", yes(f16, "shader-f16")],
         ["tensor cores", yes(tensorCores, "subgroup-matrix")],
         ["features", features.join(", ")],
+        ["plans", describePlans(device)],
         ...Object.entries(machine).map(([k, v]) => [k, String(v)] as const),
       ]),
       "",
@@ -90,7 +93,7 @@ function report(device: Device, checks: readonly CheckResult[]): Outcome {
       "",
       formatFields(checks.map((c) => [`${c.ok ? "ok   " : "WRONG"} ${c.name}`, c.detail])),
     ].join("\n"),
-    json: { ...machine, adapter: device.adapter, usable, features, limits, checks, ok },
+    json: { ...machine, adapter: device.adapter, usable, features, plans, limits, checks, ok },
     exit: ok ? exitCodes.ok : exitCodes.device,
   };
 }

@@ -22,7 +22,9 @@ export function describeMachine(): Record<string, unknown> {
 
 /** The machine and the GPU. */
 export function describeEnvironment(device: Device): Record<string, unknown> {
-  return { ...describeMachine(), adapter: { ...device.adapter }, features: featuresOf(device) };
+  const adapter = { ...device.adapter };
+  const { choices: plans } = device.planner;
+  return { ...describeMachine(), adapter, features: featuresOf(device), plans };
 }
 
 export function featuresOf(device: Device): string[] {

@@ -18,7 +18,16 @@ import {
 import type { CommandSpec } from "./command.ts";
 import { writeWhole } from "./files.ts";
 import { flag } from "./flags.ts";
-import { adapter, backbone, imageSize, memoryLimit, output, seed, weights } from "./options.ts";
+import {
+  adapter,
+  backbone,
+  imageSize,
+  memoryLimit,
+  output,
+  plans,
+  seed,
+  weights,
+} from "./options.ts";
 import { loadTeacher, type Teacher, withDevice, withWeightsNamed } from "./session.ts";
 import { toNCHW, toNHWC } from "./tensor-order.ts";
 
@@ -42,6 +51,7 @@ const settings = z.strictObject({
   seed,
   adapter,
   memoryLimit,
+  plans,
 });
 
 export const features: CommandSpec = {

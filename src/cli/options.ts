@@ -48,6 +48,11 @@ export const memoryLimit = flag(
     value: "MiB",
   },
 );
+export const plans = flag(
+  text(),
+  "table of measured plans from `loupe tune --output`, or `none`; default: what was measured on this GPU",
+  { value: "file|none" },
+);
 export const maskThreshold = flag(
   z.int().min(0).max(254),
   "mask values above it are defective; default 0, as in the references",

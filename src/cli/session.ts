@@ -5,6 +5,7 @@ import { LoupeError } from "../error.ts";
 import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../models/index.ts";
 import { defined } from "./defined.ts";
 import { findMethod, type Method } from "./methods.ts";
+import { planSource } from "./plans.ts";
 import type { Terminal } from "./terminal.ts";
 import { downloadProgress } from "./weights.ts";
 
@@ -13,15 +14,18 @@ export interface DeviceSettings {
   readonly adapter?: string | undefined;
   /** MiB. */
   readonly memoryLimit?: number | undefined;
+  /** A table of measured plans, or `none`. */
+  readonly plans?: string | undefined;
 }
 
 /** Opens the GPU; what the user should know about it becomes a warning. Throws `device`. */
-export function openGpu(
-  { adapter, memoryLimit }: DeviceSettings,
+export async function openGpu(
+  { adapter, memoryLimit, plans }: DeviceSettings,
   terminal: Terminal,
 ): Promise<Device> {
   return openDevice({
     onWarning: (message) => terminal.warn(message),
+    planTable: await planSource(plans),
     ...defined({ adapter }),
     ...defined({ memoryLimit: memoryLimit && memoryLimit * 2 ** 20 }),
   });

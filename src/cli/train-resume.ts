@@ -5,6 +5,7 @@ import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { fingerprint, openClass, requireTraining } from "./class-data.ts";
 import { describeEnvironment } from "./environment.ts";
+import { recordedPlans } from "./plans.ts";
 import type { Work } from "./predicting.ts";
 import { RunLog } from "./run-log.ts";
 import { collectSaid } from "./said.ts";
@@ -51,6 +52,12 @@ export async function resumeRun(
     );
   }
   refuseConflicts(place.path, record, method, told);
+  if ("plans" in told.given) {
+    const rule = "goes on with the plans it was started with";
+    throw new LoupeError("config", `${told.written("plans")}: ${place.path} ${rule}; leave it out`);
+  }
+  const plans = recordedPlans(run.file("run.json"), record.environment);
+  using _ = device.planner.borrow(plans);
   const options = resumedOptions(record, told);
   const dataset = await reopenData(record, told, options, terminal);
   const checkpoint = await run.loadCheckpoint();

@@ -15,6 +15,7 @@ import {
   maskThreshold,
   memoryLimit,
   output,
+  plans,
   protocol,
   seed,
   testFraction,
@@ -30,6 +31,7 @@ const common = {
   seed,
   adapter,
   memoryLimit,
+  plans,
   output: output(
     "folder of the run; default runs/<method>-<class>-<backbone>-<n>; with several classes one folder each in it",
   ),
