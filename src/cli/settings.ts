@@ -40,6 +40,14 @@ export async function readSettings<S extends Settings>(
 const nameOf = (key: string, value: unknown) =>
   value === false ? flagName(key).replace(/^--/, "--no-") : flagName(key);
 
+/** The settings of a config file, without a command line. Throws as `readSettings`. */
+export async function readConfigFile<S extends Settings>(
+  path: string,
+  schema: S,
+): Promise<z.infer<S>> {
+  return check(schema, await readConfig(path, schema), (key) => `${key} in ${path}`);
+}
+
 /** Flags that the command knows but that are not among these settings. */
 function foreignFlags(command: Command, schema: Settings): string[] {
   return command.options

@@ -45,6 +45,7 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
     terminal: work.terminal,
     log,
   });
+  await prepare(detector, work);
   const end = await train(job, progress, work).finally(() => progress.end());
   await log.flush();
   if (end.epoch < detector.epochs) {
@@ -58,6 +59,18 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
   const result = await evaluateRun(detector, dataset, run, options, after);
   log.write("evaluation", { epoch: end.epoch, metrics: result.evaluation?.metrics ?? null });
   return { ...result, losses };
+}
+
+/** Compiles the kernels before the first step, which takes seconds where they are new to the driver. */
+async function prepare(detector: Detector, { terminal, interrupt, stopped }: Work): Promise<void> {
+  const label = "compiling";
+  let meter: ReturnType<typeof terminal.meter> | undefined;
+  const onProgress = (done: number, total: number) => {
+    meter ??= terminal.meter({ label, total, unit: "kernels" });
+    meter.update(done);
+  };
+  await detector.prepareTraining({ onProgress }).finally(() => meter?.end());
+  interrupt.check(stopped);
 }
 
 /** Trains until done or stopped; saves in between and at the end. */
