@@ -51,6 +51,6 @@ export function recordedPlans(
 ): PlanChoices {
   const read = recorded.safeParse(environment);
   if (read.success) return read.data.plans ?? {};
-  const rule = "environment.plans must name a plan for each op";
+  const rule = "environment.plans must name the plans of each op";
   throw new LoupeError("io", `${where}: ${rule}; it was changed, undo that or train again`);
 }

@@ -26,14 +26,13 @@ export interface PlanTable {
   readonly format: typeof format;
   readonly generation: number;
   readonly adapter: PlanAdapter;
-  /** Plan for each `<op> <key>`. */
   readonly choices: PlanChoices;
 }
 
 /** More than any table needs. */
 export const mostTableBytes = 2 ** 20;
 const mostChoices = 4096;
-const namePattern = /^[\x21-\x7e]{1,80}$/;
+const namesPattern = /^[\x21-\x7e]{1,80}( [\x21-\x7e]{1,80}){0,63}$/;
 const keyPattern = /^[\x20-\x7e]{1,200}$/;
 
 /** What is measured on this device holds for devices of which this says the same. */
@@ -85,7 +84,8 @@ export function parsePlanTable(where: string, text: string): PlanTable {
     throw fail(`has ${choices.length} choices, at most ${mostChoices} are read`);
   }
   const wrong = choices.find(
-    ([key, name]) => !keyPattern.test(key) || typeof name !== "string" || !namePattern.test(name),
+    ([key, names]) =>
+      !keyPattern.test(key) || typeof names !== "string" || !namesPattern.test(names),
   );
   if (wrong) throw fail(`choice ${JSON.stringify(wrong[0].slice(0, 80))} names no plan`);
   return json as unknown as PlanTable;

@@ -72,7 +72,12 @@ export async function tune(
   return results;
 }
 
-/** The plan to use for each case, as planners take it. */
+/** The plans to use for each case, as planners take them. */
 export function choicesOf(results: readonly TunedCase[]): PlanChoices {
-  return Object.fromEntries(results.map(({ op, key, plan }) => [`${op} ${key}`, plan]));
+  return Object.fromEntries(
+    results.map(({ op, key, plan, times }) => {
+      const sorted = Object.keys(times).sort((a, b) => (times[a] ?? 0) - (times[b] ?? 0));
+      return [`${op} ${key}`, [plan, ...sorted.filter((name) => name !== plan)].join(" ")];
+    }),
+  );
 }

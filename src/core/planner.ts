@@ -13,7 +13,10 @@ import type { Shape, Tensor } from "./tensor.ts";
 /** A plan's name for an op (`conv2d`) or for one class of its shapes (`conv2d <key>`); of several the first that a shape has. */
 export type ForcedPlans = Readonly<Record<string, string | readonly string[]>>;
 
-/** The name of a plan for each `<op> <key>`: plain data, what a table of measurements comes to. */
+/**
+ * For each `<op> <key>` the names of its plans from the fastest to the slowest, with spaces between: plain data, what a table of
+ * measurements comes to. Plans that were found to be wrong are not among them.
+ */
 export type PlanChoices = Readonly<Record<string, string>>;
 
 /** How to try the plans of an op on random numbers. */
@@ -43,7 +46,8 @@ const mostSeen = 4096;
 export class Planner {
   readonly #seen = new Map<string, PlanCase>();
   #forced: ReadonlyMap<string, readonly string[]> = new Map();
-  #measured: ReadonlyMap<string, string> = new Map();
+  #choices: PlanChoices = {};
+  #measured: ReadonlyMap<string, readonly string[]> = new Map();
 
   /**
    * The plan for an op.
@@ -59,8 +63,7 @@ export class Planner {
     }
     const forced = this.#forced.get(id) ?? this.#forced.get(op);
     if (forced) return forcedPlan(id, plans, forced);
-    const measured = this.#measured.get(id);
-    const plan = (measured && plans.find((p) => p.name === measured)) || plans[0];
+    const plan = firstOf(this.#measured.get(id), plans) ?? plans[0];
     if (!plan) throw new LoupeError("shape", `${id}: there is no plan for this shape`);
     return plan;
   }
@@ -82,31 +85,38 @@ export class Planner {
 
   /** Uses these measurements from now on, and no others. A recorded program keeps what it was recorded with. */
   use(choices: PlanChoices): void {
-    this.#measured = new Map(Object.entries(choices));
+    this.#choices = { ...choices };
+    this.#measured = new Map(Object.entries(choices).map(([id, names]) => [id, names.split(" ")]));
   }
 
   /** The measurements in use. */
   get choices(): PlanChoices {
-    return Object.fromEntries(this.#measured);
+    return this.#choices;
   }
 
   /** Uses other measurements until it is disposed of. */
   borrow(choices: PlanChoices): Disposable {
-    const before = this.#measured;
+    const before = this.#choices;
     this.use(choices);
-    return {
-      [Symbol.dispose]: () => {
-        this.#measured = before;
-      },
-    };
+    return { [Symbol.dispose]: () => this.use(before) };
   }
 }
 
-function forcedPlan<P extends Plan>(id: string, plans: readonly P[], forced: readonly string[]): P {
-  for (const name of forced) {
+/** The first of these names that is on the list. */
+function firstOf<P extends Plan>(
+  names: readonly string[] | undefined,
+  plans: readonly P[],
+): P | undefined {
+  for (const name of names ?? []) {
     const plan = plans.find((p) => p.name === name);
     if (plan) return plan;
   }
+  return undefined;
+}
+
+function forcedPlan<P extends Plan>(id: string, plans: readonly P[], forced: readonly string[]): P {
+  const plan = firstOf(forced, plans);
+  if (plan) return plan;
   const known = plans.map((p) => p.name).join(", ") || "none";
   const text = `no plan ${forced.map((name) => `"${name}"`).join(" or ")} for this shape`;
   throw new LoupeError("config", `${id}: ${text}; there are: ${known}`);

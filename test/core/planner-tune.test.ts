@@ -89,7 +89,7 @@ describe("tuning", () => {
       ["fast", "1.000000"],
       ["plain", "9.000000"],
     ]);
-    expect(choicesOf(result ? [result] : [])).toEqual({ "square 100": "fast" });
+    expect(choicesOf(result ? [result] : [])).toEqual({ "square 100": "fast first plain" });
   });
 
   test("a plan that is hardly faster than the first is not worth a change", async () => {
@@ -114,6 +114,7 @@ describe("tuning", () => {
     ]);
     expect(result?.plan).toBe("right");
     expect(Object.keys(result?.times ?? {})).toEqual(["right", "plain"]);
+    expect(choicesOf(result ? [result] : [])).toEqual({ "square 100": "right plain" });
     expect(result?.wrong).toHaveLength(1);
     expect(result?.wrong[0]?.plan).toBe("sloppy");
     expect(result?.wrong[0]?.reason).toMatch(
