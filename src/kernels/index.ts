@@ -10,6 +10,7 @@ export * from "./cross-entropy.ts";
 export * from "./gather.ts";
 export * from "./gaussian-blur.ts";
 export * from "./gemm/index.ts";
+export * from "./grad-norm.ts";
 export * from "./image-grid.ts";
 export * from "./interpolate.ts";
 export * from "./interpolate-sum.ts";

@@ -1,191 +1,168 @@
 /**
- * Optimiser steps and gradient clipping, one launch per parameter, in place. Everything that changes from step to step (rate,
- * bias corrections, first-step flags) is read from the small buffer `s_`, so that a recorded step can be replayed: first the
- * numbers of the whole optimiser, then from `p.row` on those of this parameter.
+ * Optimiser steps over all parameters at once. Parameters, moments and gradients each lie in one flat buffer, every parameter from
+ * a multiple of 1,024 numbers on; `table_` says for each such chunk whose it is. What changes from step to step stays on the GPU:
+ * first `optimiserRows` counts the step of each parameter and works out its numbers, then `optimiserUpdate` moves all of them.
+ * A flag that is not zero (an infinity was found) makes both do nothing.
  */
-import { type DType, fold, type KernelSpec, kernel } from "./spec.ts";
+import { fold, type KernelSpec, kernel } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
 
-const workgroup = 256;
+/** Numbers in a chunk. */
+export const chunkSize = 1024;
+const threads = 64;
+/** Chunk `row` of which `used` numbers are the parameter's, as `table_` has it. */
+export function chunkEntry(row: number, used: number): number {
+  return row * 2 * chunkSize + used;
+}
 
 /** Scalars of SGD, in order. */
-export const sgdShared = ["lr", "weight_decay", "momentum"] as const;
-/** Scalars of one parameter under SGD: new buffer = keep · buffer + take · gradient. */
-export const sgdOwn = ["keep", "take"] as const;
+const sgdShared = ["lr", "weight_decay", "momentum", "take"] as const;
 /** Scalars of Adam, in order; `shrink` is what decoupled decay multiplies parameters with. */
-export const adamShared = [
-  "b1",
-  "one_b1",
-  "b2",
-  "one_b2",
-  "eps",
-  "weight_decay",
-  "shrink",
-] as const;
-/** Scalars of one parameter under Adam: rate / (1 − β₁ᵗ) and √(1 − β₂ᵗ). */
-export const adamOwn = ["step_size", "root"] as const;
+const adamShared = ["lr", "b1", "one_b1", "b2", "one_b2", "eps", "weight_decay", "shrink"] as const;
+/** Numbers of a parameter in this step; the first is 0 when nothing moves. */
+const ownSize = 3;
 
-interface Updated {
+/** Numbers that the buffer of all parameters' numbers needs. */
+export function ownCount(rows: number): number {
+  return rows * ownSize;
+}
+
+/** What tells one optimiser's kernels from another's. */
+export interface OptimiserRule {
   readonly name: string;
-  readonly n: number;
-  /** First own scalar in `s_`. */
-  readonly row: number;
   readonly shared: readonly string[];
-  readonly own: readonly string[];
-  /** Buffers that are read and overwritten, after the parameter itself. */
+  /** Reads the step `t` and the shared numbers; sets `a` and `b`. */
+  readonly rows: string;
+  /** Buffers that are read and overwritten, after the parameters. */
   readonly state: readonly string[];
-  /** Reads `w`, `g` and the state's names; sets them. */
+  /** Reads `w`, `g`, the state's names, the shared numbers, `a` and `b`; sets `w` and the state. */
   readonly body: string;
 }
 
-function updateKernel({ name, n, row, shared, own, state, body }: Updated): KernelSpec {
-  const wide = n % 4 === 0;
-  const type = wide ? "vec4<f32>" : "f32";
-  const count = wide ? n / 4 : n;
-  const held = ["w", ...state];
-  return kernel({
-    name,
-    inputs: [
-      { name: "s_", type: "f32" as DType },
-      { name: "g_", type },
-    ],
-    outputs: held.map((h) => ({ name: `${h}_`, type })),
-    params: { count: ["u32", count], row: ["u32", row] },
-    head: wgsl`alias T = ${type};`,
-    workgroup: [workgroup],
-    grid: fold(Math.ceil(count / workgroup)),
-    body: wgsl`let i = flat * ${workgroup}u + lid.x;
-if (i >= p.count) { return; }
-${shared.map((s, k) => `let ${s} = s_[${k}u];`).join("\n")}
-${own.map((s, k) => `let ${s} = s_[p.row + ${k}u];`).join("\n")}
-var g = g_[i];
-${held.map((h) => `var ${h} = ${h}_[i];`).join("\n")}
-${body}
-${held.map((h) => `${h}_[i] = ${h};`).join("\n")}`,
-  });
-}
-
 export interface SgdOptions {
-  readonly n: number;
-  readonly row: number;
-  /** True: there is a momentum buffer, the second output. */
+  /** True: there is a momentum buffer. */
   readonly momentum: boolean;
   readonly nesterov: boolean;
 }
 
-/** SGD. Inputs: scalars, gradient. Outputs, in place: parameter, and the momentum buffer where there is one. */
-export function sgdKernel({ n, row, momentum, nesterov }: SgdOptions): KernelSpec {
+/** SGD: its buffer begins with the first gradient, then m = momentum · m + take · g. */
+export function sgdRule({ momentum, nesterov }: SgdOptions): OptimiserRule {
   const step = nesterov ? "g + momentum * m" : "m";
-  return updateKernel({
+  return {
     name: "sgd",
-    n,
-    row,
     shared: sgdShared,
-    own: sgdOwn,
+    rows: "a = select(momentum, 0.0, t == 1u); b = select(take, 1.0, t == 1u);",
     state: momentum ? ["m"] : [],
-    body: wgsl`g += weight_decay * w;
-${momentum ? `m = keep * m + take * g;\ng = ${step};` : ""}
+    body: `g += weight_decay * w;
+${momentum ? `m = a * m + b * g;\ng = ${step};` : ""}
 w -= lr * g;`,
-  });
+  };
 }
 
 export interface AdamOptions {
-  readonly n: number;
-  readonly row: number;
-  /** True: divide by the largest second moment so far, the fourth output. */
+  /** True: divide by the largest second moment so far. */
   readonly amsgrad: boolean;
   /** True: AdamW. */
   readonly decoupled: boolean;
 }
 
-/** Adam and AdamW. Inputs: scalars, gradient. Outputs, in place: parameter, first and second moment, largest second moment. */
-export function adamKernel({ n, row, amsgrad, decoupled }: AdamOptions): KernelSpec {
-  return updateKernel({
+/**
+ * Adam and AdamW: a = lr / (1 − β₁ᵗ), b = √(1 − β₂ᵗ). The shared numbers end with 1 − β₁^(2ᵏ), 1 − β₂^(2ᵏ) for k = 0 … 31, of which
+ * 1 − βᵗ is put together bit by bit: 1 − xy = (1 − x) + x (1 − y) adds up positive numbers only.
+ */
+export function adamRule({ amsgrad, decoupled }: AdamOptions): OptimiserRule {
+  return {
     name: decoupled ? "adamW" : "adam",
-    n,
-    row,
     shared: adamShared,
-    own: adamOwn,
+    rows: `var c = vec2f();
+for (var k = 0u; k < 32u; k++) {
+  let at = ${adamShared.length}u + 2u * k;
+  if (((t >> k) & 1u) == 1u) { c += (1.0 - c) * vec2f(s_[at], s_[at + 1u]); }
+}
+a = lr / c.x; b = sqrt(c.y);`,
     state: ["m", "v", ...(amsgrad ? ["top"] : [])],
-    body: wgsl`${decoupled ? "w *= shrink;" : "g += weight_decay * w;"}
+    body: `${decoupled ? "w *= shrink;" : "g += weight_decay * w;"}
 m = b1 * m + one_b1 * g;
 v = b2 * v + one_b2 * (g * g);
 ${amsgrad ? "top = max(top, v);" : ""}
-w -= step_size * (m / (sqrt(${amsgrad ? "top" : "v"}) / root + eps));`,
-  });
+w -= a * (m / (sqrt(${amsgrad ? "top" : "v"}) / b + eps));`,
+  };
 }
 
-/** Partial sums a gradient of `n` elements gets: one for each 16 thousand, at most 64. */
-export function squareSlots(n: number): number {
-  return Math.max(1, Math.min(64, Math.ceil(n / 16_384)));
+/** 1 − β^(2ᵏ) of both betas, as `adamRule` wants them after the shared numbers. */
+export function adamPowers(b1: number, b2: number): number[] {
+  return Array.from({ length: 64 }, (_, i) => 1 - (i % 2 ? b2 : b1) ** (2 ** (i >> 1)));
 }
 
-/** Σ g² in `squareSlots(n)` parts, written from `slot` on. Input: gradient. Output: the parts of all gradients. */
-export function squareSumKernel(n: number, slot: number): KernelSpec {
-  const slots = squareSlots(n);
+const sharedNames = (rule: OptimiserRule) =>
+  rule.shared.map((name, k) => `let ${name} = s_[${k}u];`).join(" ");
+
+/** Counts a step of parameters `first` to `first + count`. Inputs: shared numbers, flag. Outputs: steps so far, own numbers. */
+export function optimiserRowsKernel(rule: OptimiserRule, first: number, count: number): KernelSpec {
   return kernel({
-    name: "clipGradNorm squares",
-    inputs: [{ name: "g_", type: "f32" }],
-    outputs: [{ name: "parts_", type: "f32" }],
-    params: { n: ["u32", n], step: ["u32", Math.ceil(n / slots)], slot: ["u32", slot] },
-    head: wgsl`var<workgroup> part: array<f32, ${workgroup}>;`,
-    workgroup: [workgroup],
-    grid: [slots, 1, 1],
-    body: wgsl`let end = min((wid.x + 1u) * p.step, p.n);
-var acc = 0.0;
-for (var i = wid.x * p.step + lid.x; i < end; i += ${workgroup}u) { acc += g_[i] * g_[i]; }
-part[lid.x] = acc;
-workgroupBarrier();
-for (var half = ${workgroup / 2}u; half > 0u; half /= 2u) {
-  if (lid.x < half) { part[lid.x] += part[lid.x + half]; }
-  workgroupBarrier();
-}
-if (lid.x == 0u) { parts_[p.slot + wid.x] = part[0]; }`,
-  });
-}
-
-/** norm = √Σ parts and factor = min(1, maxNorm / (norm + 1e-6)). Input: parts. Outputs: norm, factor. */
-export function clipFactorKernel(parts: number, maxNorm: number): KernelSpec {
-  return kernel({
-    name: "clipGradNorm factor",
-    inputs: [{ name: "parts_", type: "f32" }],
-    outputs: [
-      { name: "norm_", type: "f32" },
-      { name: "factor_", type: "f32" },
+    name: `${rule.name} numbers`,
+    inputs: [
+      { name: "s_", type: "f32" },
+      { name: "skip_", type: "u32" },
     ],
-    params: { n: ["u32", parts], max_norm: ["f32", maxNorm] },
-    head: wgsl`var<workgroup> part: array<f32, ${workgroup}>;`,
-    workgroup: [workgroup],
-    grid: [1, 1, 1],
-    body: wgsl`var acc = 0.0;
-for (var i = lid.x; i < p.n; i += ${workgroup}u) { acc += parts_[i]; }
-part[lid.x] = acc;
-workgroupBarrier();
-for (var half = ${workgroup / 2}u; half > 0u; half /= 2u) {
-  if (lid.x < half) { part[lid.x] += part[lid.x + half]; }
-  workgroupBarrier();
-}
-if (lid.x == 0u) {
-  let norm = sqrt(part[0]);
-  norm_[0] = norm;
-  let size = norm + 1e-6;
-  factor_[0] = select(1.0, p.max_norm / size, !(size <= p.max_norm)); // a norm that is no number stays none
-}`,
+    outputs: [
+      { name: "t_", type: "u32" },
+      { name: "own_", type: "f32" },
+    ],
+    params: { first: ["u32", first], count: ["u32", count] },
+    workgroup: [threads],
+    grid: fold(Math.ceil(count / threads)),
+    body: wgsl`let i = flat * ${threads}u + lid.x;
+if (i >= p.count) { return; }
+let row = p.first + i;
+let moves = (skip_[0] & 0x7fffffffu) == 0u;
+own_[row * ${ownSize}u] = select(0.0, 1.0, moves);
+if (!moves) { return; }
+${sharedNames(rule)}
+let t = t_[row] + 1u;
+t_[row] = t;
+var a = 0.0; var b = 0.0;
+${rule.rows}
+own_[row * ${ownSize}u + 1u] = a;
+own_[row * ${ownSize}u + 2u] = b;`,
   });
 }
 
-/** g · factor in place. Input: factor. Output: gradient. */
-export function scaleKernel(n: number): KernelSpec {
-  const wide = n % 4 === 0;
-  const count = wide ? n / 4 : n;
+/** A range of chunks. */
+export interface ChunkRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Moves the parameters of some chunks. Inputs: shared and own numbers, table, gradients. Outputs: parameters, state. */
+export function optimiserUpdateKernel(rule: OptimiserRule, range: ChunkRange): KernelSpec {
+  const held = ["w", ...rule.state];
   return kernel({
-    name: "clipGradNorm scale",
-    inputs: [{ name: "factor_", type: "f32" }],
-    outputs: [{ name: "g_", type: wide ? "vec4<f32>" : "f32" }],
-    params: { count: ["u32", count] },
-    workgroup: [workgroup],
-    grid: fold(Math.ceil(count / workgroup)),
-    body: wgsl`let i = flat * ${workgroup}u + lid.x;
-if (i < p.count) { g_[i] *= factor_[0]; }`,
+    name: rule.name,
+    inputs: [
+      { name: "s_", type: "f32" },
+      { name: "own_", type: "f32" },
+      { name: "table_", type: "u32" },
+      { name: "g_", type: "vec4<f32>" },
+    ],
+    outputs: held.map((h) => ({ name: `${h}_`, type: "vec4<f32>" })),
+    params: { first: ["u32", range.first], count: ["u32", range.count] },
+    head: "alias T = vec4<f32>;",
+    workgroup: [threads],
+    grid: fold(range.count),
+    body: wgsl`if (flat >= p.count) { return; }
+let entry = table_[p.first + flat];
+let own = entry / ${2 * chunkSize}u * ${ownSize}u;
+if (own_[own] == 0.0) { return; }
+let a = own_[own + 1u]; let b = own_[own + 2u];
+${sharedNames(rule)}
+let start = (p.first + flat) * ${chunkSize / 4}u;
+let end = start + (entry % ${2 * chunkSize}u + 3u) / 4u;
+for (var i = start + lid.x; i < end; i += ${threads}u) {
+  var g = g_[i];
+  ${held.map((h) => `var ${h} = ${h}_[i];`).join(" ")}
+  ${rule.body}
+  ${held.map((h) => `${h}_[i] = ${h};`).join(" ")}
+}`,
   });
 }

@@ -2,7 +2,7 @@
  * Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019), with AMSGrad; PyTorch's formulas and defaults.
  * w ← w − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε).
  */
-import { adamKernel } from "../../kernels/index.ts";
+import { adamPowers, adamRule as kernelsOf } from "../../kernels/index.ts";
 import { nonNegative, Optimiser, type Parameters, type Rule, share } from "./optimiser.ts";
 
 export interface AdamSettings {
@@ -38,12 +38,12 @@ function adamRule(name: "Adam" | "AdamW", settings: AdamSettings, decay: number)
   share(name, "betas[1]", b2);
   nonNegative(name, "eps", eps);
   nonNegative(name, "weightDecay", weightDecay);
+  const powers = adamPowers(b1, b2);
   return {
     name,
     stateNames: ["exp_avg", "exp_avg_sq", ...(amsgrad ? ["max_exp_avg_sq"] : [])],
     settings: { beta1: b1, beta2: b2, eps, weight_decay: weightDecay, amsgrad: Number(amsgrad) },
-    shared: (lr) => [b1, 1 - b1, b2, 1 - b2, eps, weightDecay, 1 - lr * weightDecay],
-    own: (lr, t) => [lr / (1 - b1 ** t), Math.sqrt(1 - b2 ** t)],
-    kernel: (n, row) => adamKernel({ n, row, amsgrad, decoupled: name === "AdamW" }),
+    shared: (lr) => [lr, b1, 1 - b1, b2, 1 - b2, eps, weightDecay, 1 - lr * weightDecay, ...powers],
+    kernels: kernelsOf({ amsgrad, decoupled: name === "AdamW" }),
   };
 }

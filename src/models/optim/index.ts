@@ -1,7 +1,7 @@
 /** Optimisers, gradient clipping, learning rates. */
 export { Adam, type AdamSettings, AdamW } from "./adam.ts";
-export { clipGradNorm } from "./clip.ts";
-export { Optimiser, type Parameters } from "./optimiser.ts";
+export { clipGradNorm, type Unscaled, unscaleGrads } from "./clip.ts";
+export { Optimiser, type Parameters, type StepOptions } from "./optimiser.ts";
 export {
   cosineAnnealingLR,
   epochStepLR,

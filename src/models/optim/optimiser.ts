@@ -1,26 +1,22 @@
 /**
  * What all optimisers share: which parameters they move, the numbers of each step, and a state dict for a bit-equal resume.
- * Parameters without a gradient are skipped altogether, without decay, as PyTorch skips them.
+ * Parameters without a gradient are skipped altogether, without decay, as PyTorch skips them. A step takes two launches, however
+ * many parameters there are: see pack.ts.
  */
-import { everyRun, launch, type Tensor } from "../../core/index.ts";
+import { copyElements, everyRun, launch, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
-import type { KernelSpec } from "../../kernels/index.ts";
+import {
+  type OptimiserRule,
+  optimiserRowsKernel,
+  optimiserUpdateKernel,
+  ownCount,
+} from "../../kernels/index.ts";
 import type { StateDict } from "../checkpoint/index.ts";
+import { Pack } from "./pack.ts";
 import { readOptimiser, writeOptimiser } from "./state.ts";
 
 /** Parameters, with names where the state dict is to have them; otherwise they are "0", "1" and so on. */
 export type Parameters = readonly (Tensor | readonly [string, Tensor])[];
-
-/** One parameter and what the optimiser remembers of it. */
-export interface Slot {
-  readonly name: string;
-  readonly param: Tensor;
-  /** Position among the parameters. */
-  readonly index: number;
-  /** Steps in which it had a gradient. */
-  step: number;
-  state: readonly Tensor[];
-}
 
 /** What tells one optimiser from another. */
 export interface Rule {
@@ -29,75 +25,104 @@ export interface Rule {
   readonly stateNames: readonly string[];
   /** Hyperparameters by PyTorch's names, saved, and compared on loading. */
   readonly settings: Readonly<Record<string, number>>;
-  /** Scalars of this step for all parameters. */
+  /** The kernels' shared numbers; always equally many. */
   readonly shared: (lr: number) => readonly number[];
-  /** Scalars of this step for a parameter in its step t = 1, 2, …; always equally many. */
-  readonly own: (lr: number, t: number) => readonly number[];
-  /** The launch for `n` elements whose own scalars start at `row`. */
-  readonly kernel: (n: number, row: number) => KernelSpec;
+  readonly kernels: OptimiserRule;
+}
+
+export interface StepOptions {
+  /**
+   * A number on the GPU, f32 or u32 `[]`; unless it is 0, nothing moves and no step is counted. For gradients in which an infinity was
+   * found: see `unscaleGrads`.
+   */
+  readonly skip?: Tensor | undefined;
+}
+
+/** What an optimiser remembers, on the GPU. */
+export interface Memory {
+  readonly names: readonly string[];
+  readonly pack: Pack;
+  /** Steps in which each parameter had a gradient, u32. */
+  readonly steps: Tensor;
+  /** The state's tensors, in the order of their names: one for each segment of the pack. */
+  readonly state: readonly (readonly Tensor[])[];
 }
 
 export abstract class Optimiser {
   /** Learning rate of the next step. */
   lr: number;
   readonly #rule: Rule;
-  readonly #slots: readonly Slot[];
-  readonly #host: Float32Array<ArrayBuffer>;
-  readonly #scalars: Tensor;
+  readonly #params: readonly Tensor[];
+  readonly #memory: Memory;
+  /** The shared numbers, the numbers of each parameter, and the flag of a step that is not skipped. */
+  readonly #shared: Tensor;
+  readonly #own: Tensor;
+  readonly #never: Tensor;
+  #written = Number.NaN;
 
+  /**
+   * Moves the parameters into one buffer, where they stay; whoever holds a `view` of one has the old memory.
+   * @throws LoupeError `config` for settings or parameters that make no sense
+   */
   constructor(params: Parameters, lr: number, rule: Rule) {
     nonNegative(rule.name, "lr", lr);
     this.lr = lr;
     this.#rule = rule;
-    this.#slots = slotsOf(rule.name, params);
-    const { device } = (this.#slots[0] as Slot).param;
-    const count = rule.shared(lr).length + rule.own(lr, 1).length * this.#slots.length;
-    this.#host = new Float32Array(count);
-    this.#scalars = device.zeros([count]).keep();
-    for (const slot of this.#slots) {
-      const { param } = slot;
-      slot.state = rule.stateNames.map(() => param.device.zeros(param.shape).keep());
+    const named = namesOf(rule.name, params);
+    this.#params = [...named.values()];
+    const { device } = this.#params[0] as Tensor;
+    const pack = new Pack(this.#params);
+    const rows = this.#params.length;
+    this.#memory = {
+      names: [...named.keys()],
+      pack,
+      steps: device.zeros([rows], "u32").keep(),
+      state: rule.stateNames.map(() => pack.zeros()),
+    };
+    this.#shared = device.zeros([rule.shared(lr).length]).keep();
+    this.#own = device.zeros([ownCount(rows)]).keep();
+    this.#never = device.zeros([], "u32").keep();
+  }
+
+  /** Moves every parameter that has a gradient. */
+  step({ skip = this.#never }: StepOptions = {}): void {
+    const { pack, steps, state } = this.#memory;
+    const { kernels, name } = this.#rule;
+    const active = this.#params.filter((param) => param.grad);
+    const rows = pack.rowsOf(name, active);
+    everyRun(steps.device, () => this.#advance());
+    for (const param of active) {
+      if (!pack.holds(param)) copyElements(param.grad as Tensor, param.gradHome as Tensor);
+    }
+    for (const { first, count } of stretches(rows)) {
+      launch(optimiserRowsKernel(kernels, first, count), [this.#shared, skip], [steps, this.#own]);
+    }
+    for (const { segment, ...range } of pack.runs(rows)) {
+      const at = pack.segments.indexOf(segment);
+      const moments = state.map((flats) => flats[at] as Tensor);
+      const { weights, grads, table } = segment;
+      const inputs = [this.#shared, this.#own, table, grads];
+      launch(optimiserUpdateKernel(kernels, range), inputs, [weights, ...moments]);
     }
   }
 
-  /** Moves every parameter that has a gradient. One launch each. */
-  step(): void {
-    const active = this.#slots.filter((slot) => slot.param.grad);
-    everyRun(this.#scalars.device, () => this.#advance(active));
-    for (const slot of active) this.#update(slot);
+  /** The host's part of a step: the learning rate, when it has changed. */
+  #advance(): void {
+    if (this.lr === this.#written) return;
+    this.#shared.device.write(this.#shared, Float32Array.from(this.#rule.shared(this.lr)));
+    this.#written = this.lr;
   }
 
-  /** The host's part of a step: counts it and writes its numbers to the GPU. */
-  #advance(active: readonly Slot[]): void {
-    const { lr } = this;
-    this.#host.set(this.#rule.shared(lr));
-    for (const slot of active) {
-      slot.step++;
-      this.#host.set(this.#rule.own(lr, slot.step), this.#row(slot));
-    }
-    if (active.length) this.#scalars.device.write(this.#scalars, this.#host);
-  }
-
-  #row(slot: Slot): number {
-    const { shared, own } = this.#rule;
-    return shared(this.lr).length + slot.index * own(this.lr, 1).length;
-  }
-
-  #update(slot: Slot): void {
-    const { param } = slot;
-    if (param.size === 0) return;
-    const spec = this.#rule.kernel(param.size, this.#row(slot));
-    launch(spec, [this.#scalars, param.grad as Tensor], [param, ...slot.state]);
-  }
-
-  /** Bytes of the moments. */
+  /** Bytes of the moments and of the gradients' memory. */
   get bytes(): number {
-    return this.#slots.reduce((sum, { state }) => sum + state.reduce((n, t) => n + t.bytes, 0), 0);
+    const { pack, state } = this.#memory;
+    const flats = [...state.flat(), ...pack.segments.map((s) => s.grads)];
+    return flats.reduce((sum, t) => sum + t.bytes, 0);
   }
 
   /** Frees all gradients. */
   zeroGrad(): void {
-    for (const { param } of this.#slots) {
+    for (const param of this.#params) {
       param.grad?.dispose();
       param.grad = null;
     }
@@ -105,7 +130,7 @@ export abstract class Optimiser {
 
   /** Steps and moments of every parameter under `state.<name>.`, hyperparameters under `param_groups.`. Waits for the GPU. */
   stateDict(): Promise<StateDict> {
-    return readOptimiser(this.#rule, this.#slots, this.lr);
+    return readOptimiser(this.#rule, this.#memory, this.lr);
   }
 
   /**
@@ -113,16 +138,16 @@ export abstract class Optimiser {
    * @throws LoupeError `checkpoint` when it belongs to other parameters, another optimiser or other hyperparameters
    */
   loadStateDict(state: StateDict): void {
-    this.lr = writeOptimiser(this.#rule, this.#slots, state);
+    this.lr = writeOptimiser(this.#rule, this.#memory, state);
   }
 
   /** Frees the moments; the parameters are not its own. */
   dispose(): void {
-    this.#scalars.dispose();
-    for (const slot of this.#slots) {
-      for (const tensor of slot.state) tensor.dispose();
-      slot.state = [];
+    const { pack, steps, state } = this.#memory;
+    for (const tensor of [steps, this.#shared, this.#own, this.#never, ...state.flat()]) {
+      tensor.dispose();
     }
+    pack.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -130,16 +155,35 @@ export abstract class Optimiser {
   }
 }
 
-function slotsOf(op: string, params: Parameters): Slot[] {
-  const slots = params.map((entry, i): Slot => {
+/** Numbers that follow each other, taken together. */
+function stretches(rows: readonly number[]): { first: number; count: number }[] {
+  const found: { first: number; count: number }[] = [];
+  for (const row of rows) {
+    const last = found.at(-1);
+    if (last && last.first + last.count === row) last.count++;
+    else found.push({ first: row, count: 1 });
+  }
+  return found;
+}
+
+function namesOf(op: string, params: Parameters): Map<string, Tensor> {
+  const named = new Map<string, Tensor>();
+  const fail = (rule: string) => new LoupeError("config", `${op}: ${rule}`);
+  const seen = new Map<Tensor, string>();
+  for (const [i, entry] of params.entries()) {
     const [name, param] = "dtype" in entry ? [String(i), entry] : entry;
-    return { name, param, index: i, step: 0, state: [] };
-  });
-  if (slots.length === 0) throw new LoupeError("config", `${op}: there are no parameters to move`);
-  const seen = new Set<string>();
-  const twice = slots.find(({ name }) => seen.size === seen.add(name).size);
-  if (twice) throw new LoupeError("config", `${op}: two parameters are named ${twice.name}`);
-  return slots;
+    const other = seen.get(param);
+    if (named.has(name)) throw fail(`two parameters are named ${name}`);
+    if (other !== undefined) throw fail(`parameters ${other} and ${name} are one tensor`);
+    if (param.dtype !== "f32") throw fail(`parameter ${name} must be f32, got ${param}`);
+    seen.set(param, name);
+    named.set(name, param);
+  }
+  const [first] = seen.keys();
+  if (!first) throw fail("there are no parameters to move");
+  const strange = [...named].find(([, param]) => param.device !== first.device);
+  if (strange) throw fail(`parameter ${strange[0]} is on another device`);
+  return named;
 }
 
 /** Throws unless the setting is a number from 0. */

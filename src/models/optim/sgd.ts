@@ -1,6 +1,6 @@
 /** Stochastic gradient descent with momentum; PyTorch's `SGD`, including its order of decay, momentum and Nesterov's look ahead. */
 import { LoupeError } from "../../error.ts";
-import { sgdKernel } from "../../kernels/index.ts";
+import { sgdRule } from "../../kernels/index.ts";
 import { nonNegative, Optimiser, type Parameters } from "./optimiser.ts";
 
 export interface SgdSettings {
@@ -26,9 +26,8 @@ export class SGD extends Optimiser {
       name: "SGD",
       stateNames: momentum ? ["momentum_buffer"] : [],
       settings: { momentum, dampening, weight_decay: weightDecay, nesterov: Number(nesterov) },
-      shared: (rate) => [rate, weightDecay, momentum],
-      own: (_, t) => (t === 1 ? [0, 1] : [momentum, 1 - dampening]),
-      kernel: (n, row) => sgdKernel({ n, row, momentum: momentum !== 0, nesterov }),
+      shared: (rate) => [rate, weightDecay, momentum, 1 - dampening],
+      kernels: sgdRule({ momentum: momentum !== 0, nesterov }),
     });
   }
 }
