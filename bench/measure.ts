@@ -1,72 +1,100 @@
-/** Times GPU work with tinybench: warm, fenced by the queue, and only after its answer was found right. */
+/** Times a task with tinybench: on a device of its own, warm, fenced by the queue, and only after its answer was found right. */
 import { Bench } from "tinybench";
-import type { Device, Tensor } from "../src/core/index.ts";
+import { type Device, type DeviceOptions, openDevice } from "../src/core/index.ts";
+import type { Row } from "./result.ts";
+import { type Job, joined, type Task } from "./task.ts";
 
-/** One thing to measure. */
-export interface Task {
-  readonly name: string;
-  /** Floating-point operations, or bytes moved, of one run. */
-  readonly work: { readonly flops: number } | { readonly bytes: number };
-  /** Queues the work; what it makes is freed. */
-  readonly run: () => Tensor;
-  /** Throws when the answer is wrong. */
-  readonly check: (answer: ArrayLike<number>) => void;
+/** How long to look. */
+export interface Effort {
+  /** Least milliseconds of measured runs. */
+  readonly ms: number;
+  /** Least runs. */
+  readonly runs: number;
 }
 
-/** One line of the table. */
-export interface Measured {
-  readonly name: string;
-  readonly firstMs: number;
-  readonly medianMs: number;
-  readonly minMs: number;
-  /** GFLOP/s or GB/s, from the median. */
-  readonly rate: number;
-  readonly unit: "GFLOP/s" | "GB/s";
+export const usual: Effort = { ms: 500, runs: 5 };
+export const quick: Effort = { ms: 0, runs: 1 };
+
+/** Measures one task: the first call with its pipelines, then the steady state. A device of its own makes the first call honest. */
+export async function measure(task: Task, options: DeviceOptions, effort: Effort): Promise<Row> {
+  const device = await openDevice(options);
+  try {
+    const job = await task.open(device);
+    const first = await firstCall(device, job);
+    const steady = await steadyState(device, task.name, job, effort);
+    const host = "queue" in job ? await hostCost(device, job, effort) : {};
+    const { peakBytes } = device.memory.stats();
+    job.close?.();
+    const { work } = task;
+    return { name: task.name, work, firstMs: first, ...steady, ...host, peakBytes };
+  } catch (cause) {
+    throw new Error(`${task.name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  } finally {
+    device.close();
+  }
 }
 
-/** Measures one task: the first call with its pipelines, then the steady state. */
-export async function measure(device: Device, task: Task): Promise<Measured> {
+async function firstCall(device: Device, job: Job): Promise<number> {
+  await device.settle(); // inputs are uploads that have been made
   const start = performance.now();
-  const [answer] = await device.read(() => [task.run()]);
-  const firstMs = performance.now() - start;
-  task.check(answer as ArrayLike<number>);
+  let answer = await answerOf(device, job);
+  const ms = performance.now() - start;
+  for (let call = 1; call < (job.checkedCall ?? 1); call++) answer = await answerOf(device, job);
+  job.check(answer);
+  return ms;
+}
+
+export async function answerOf(device: Device, job: Job): Promise<ArrayLike<number>> {
+  if ("wait" in job) return job.wait();
+  const parts = await device.read(() => [job.queue()].flat());
+  return joined(parts);
+}
+
+/** One run with its fence; rejects on any error the GPU had. */
+export async function runOnce(device: Device, job: Job): Promise<void> {
+  if ("wait" in job) await job.wait();
+  else device.scope(() => void job.queue());
+  await device.settle();
+}
+
+async function steadyState(
+  device: Device,
+  name: string,
+  job: Job,
+  { ms, runs }: Effort,
+): Promise<Pick<Row, "medianMs" | "minMs" | "runs">> {
+  const warmup = runs > 1 ? 2 : 0;
   const bench = new Bench({
-    time: 500,
-    iterations: 5,
-    warmupIterations: 2,
-    warmupTime: 50,
+    time: ms,
+    iterations: runs,
+    warmup: warmup > 0,
+    warmupIterations: warmup,
+    warmupTime: ms / 10,
     throws: true,
   });
-  bench.add(task.name, async () => {
-    device.scope(() => {
-      task.run();
-    });
-    await device.settle();
-  });
+  bench.add(name, () => runOnce(device, job));
   await bench.run();
   const result = bench.tasks[0]?.result;
-  if (!result || !("latency" in result)) throw new Error(`${task.name}: was not measured`);
-  const { p50, min } = result.latency;
-  const flops = "flops" in task.work;
-  const amount = "flops" in task.work ? task.work.flops : task.work.bytes;
-  return {
-    name: task.name,
-    firstMs,
-    medianMs: p50,
-    minMs: min,
-    rate: amount / p50 / 1e6,
-    unit: flops ? "GFLOP/s" : "GB/s",
-  };
+  if (!result || !("latency" in result)) throw new Error("was not measured");
+  const { p50, min, samplesCount } = result.latency;
+  return { medianMs: p50, minMs: min, runs: samplesCount };
 }
 
-/** A check against a few values computed on the host. */
-export function near(expected: readonly (readonly [index: number, value: number])[], rtol = 1e-4) {
-  return (answer: ArrayLike<number>): void => {
-    for (const [i, want] of expected) {
-      const got = answer[i] ?? Number.NaN;
-      if (!(Math.abs(got - want) <= rtol * Math.max(1, Math.abs(want)))) {
-        throw new Error(`wrong answer at ${i}: got ${got}, expected ${want}`);
-      }
-    }
-  };
+/** What the host does for one launch, from the op's call to the submitted command buffer: the least of a few runs. */
+async function hostCost(
+  device: Device,
+  job: Extract<Job, { queue: unknown }>,
+  { runs }: Effort,
+): Promise<Pick<Row, "launches" | "hostUs">> {
+  let [least, launches] = [Number.POSITIVE_INFINITY, 0];
+  for (let i = 0; i < Math.min(5, runs); i++) {
+    const before = device.queue.launches;
+    const start = performance.now();
+    device.scope(() => void job.queue());
+    device.queue.flush();
+    least = Math.min(least, performance.now() - start);
+    launches = device.queue.launches - before;
+    await device.settle();
+  }
+  return launches ? { launches, hostUs: (1000 * least) / launches } : {};
 }

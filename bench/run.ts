@@ -1,29 +1,87 @@
-/** `npm run bench [-- --adapter name] [--json]`: measures the kernels on this machine and prints a table. */
-import { parseArgs } from "node:util";
-import { openDevice } from "../src/core/index.ts";
-import { kernelTasks } from "./kernels.ts";
-import { type Measured, measure } from "./measure.ts";
-import { metricsMs } from "./metrics.ts";
+/** `npm run bench`: measures this machine and prints tables. Options: `--help`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { type DeviceOptions, openDevice } from "../src/core/index.ts";
+import { compareResults, formatComparison } from "./compare.ts";
+import { hostInfo } from "./host.ts";
+import { measure, quick, usual } from "./measure.ts";
+import { metricsRow } from "./metrics.ts";
+import { type Options, parseOptions, usage } from "./options.ts";
+import { probeTasks } from "./probe.ts";
+import { ceilingOf, parseResult, type Result, type Row } from "./result.ts";
+import { formatResult, formatRow } from "./table.ts";
+import { allTasks } from "./tasks.ts";
 
-const { values } = parseArgs({
-  options: { adapter: { type: "string" }, json: { type: "boolean", default: false } },
-});
-const device = await openDevice({
-  ...(values.adapter ? { adapter: values.adapter } : {}),
-  onWarning: (text) => console.error(text),
-});
-console.error(`adapter: ${device.adapter.name} (${device.adapter.driver})`);
-const rows: Measured[] = [];
-for (const task of kernelTasks(device)) {
-  const row = await measure(device, task);
-  rows.push(row);
-  const rate = `${row.rate.toFixed(1)} ${row.unit}`;
-  const times = `first ${row.firstMs.toFixed(0)} ms, then ${row.medianMs.toFixed(1)} ms`;
-  console.error(`${row.name.padEnd(58)} ${rate.padStart(14)}   ${times}`);
+async function main(options: Options): Promise<void> {
+  if (options.cold) process.env.MESA_SHADER_CACHE_DISABLE = "true"; // before the driver is loaded
+  if (options.help) console.log(usage);
+  else if (options.worker) await (await import("./peers/worker.ts")).work(options);
+  else if (options.table) console.log(formatResult(resultIn(options.table), true));
+  else await measureAll(options);
 }
-const metrics = { name: "exact metrics of 100 maps of 256²", firstMs: metricsMs() };
-console.error(`${metrics.name.padEnd(58)} ${`${metrics.firstMs.toFixed(0)} ms`.padStart(14)}`);
-const date = new Date().toISOString().slice(0, 10);
-if (values.json)
-  console.log(JSON.stringify({ date, adapter: device.adapter, rows, metrics }, null, 2));
-device.close();
+
+function resultIn(file: string): Result {
+  return parseResult(readFileSync(file, "utf8"), file);
+}
+
+async function measureAll(options: Options): Promise<void> {
+  const before = options.compare === undefined ? undefined : resultIn(options.compare);
+  const device: DeviceOptions = {
+    ...(options.adapter ? { adapter: options.adapter } : {}),
+    onWarning: () => {},
+  };
+  const first = await openDevice(device);
+  const { adapter } = first;
+  first.close();
+  if (options.list) {
+    for (const task of allTasks(adapter.software)) console.log(task.name);
+    return;
+  }
+  console.error(`adapter: ${adapter.name} (${adapter.driver})`);
+  const measured = options.peers
+    ? { rows: [], peers: await (await import("./peers/referee.ts")).compete(options) }
+    : await ownRows(options, adapter.software, device);
+  const date = new Date().toISOString().slice(0, 10);
+  report({ format: 2, date, adapter, host: hostInfo(), ...measured }, options, before);
+}
+
+async function ownRows(
+  { only, quick: isQuick }: Options,
+  software: boolean,
+  device: DeviceOptions,
+): Promise<Pick<Result, "rows" | "ceiling">> {
+  const effort = isQuick ? quick : usual;
+  const tasks = allTasks(software).filter(({ name }) => only.test(name));
+  const metrics = only.test(metricsRow.name);
+  if (tasks.length === 0 && !metrics) {
+    throw new Error(`--only ${only.source}: no task has such a name`);
+  }
+  const probes: Row[] = [];
+  for (const task of probeTasks(software)) probes.push(await measure(task, device, effort));
+  const ceiling = ceilingOf(probes);
+  const rows: Row[] = [];
+  for (const row of probes) console.error(formatRow(row, ceiling));
+  for (const task of tasks) {
+    const row = await measure(task, device, effort);
+    rows.push(row);
+    console.error(formatRow(row, ceiling));
+  }
+  if (metrics) rows.push(metricsRow.measure());
+  return { rows, ceiling };
+}
+
+function report(result: Result, { json }: Options, before: Result | undefined): void {
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  if (json === "-") process.stdout.write(text);
+  else console.log(formatResult(result));
+  if (json !== undefined && json !== "-") writeFileSync(json, text);
+  if (!before) return;
+  console.log(`\n${formatComparison(before, result)}`);
+  if (compareResults(before, result).some((change) => change.regression)) process.exitCode = 1;
+}
+
+try {
+  await main(parseOptions(process.argv.slice(2)));
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,2 @@
+/** Types of home.mjs. */
+export function peersHome(): string;

@@ -1,0 +1,139 @@
+/**
+ * The same work in every engine on the same adapter, in one run: each engine in its own process, one at a time, turn by turn, so
+ * that what else the machine does meets all of them. Answers are checked first; who fails is a line in the table.
+ */
+import type { Options } from "../options.ts";
+import type { PeerFailure, PeerRow } from "../result.ts";
+import { near, type Point } from "../task.ts";
+import { Client } from "./client.ts";
+import { commandOf, type EngineName, engineNames } from "./engines.ts";
+import { installPeers } from "./install.ts";
+import type { Reply } from "./protocol.ts";
+import { type SharedTask, sharedTasks } from "./tasks.ts";
+
+/** Longest a request may take. */
+const patience = 240_000;
+/** A turn is about as long as this, with at least one run. */
+const turnMs = 400;
+
+/** An engine at a task. */
+interface Entrant {
+  readonly name: EngineName;
+  readonly client: Client;
+  readonly times: number[];
+  firstMs: number;
+  error: string | undefined;
+}
+
+/** All tasks whose name or key fits `only`. */
+export async function compete(options: Options): Promise<(PeerRow | PeerFailure)[]> {
+  const tasks = sharedTasks.filter(({ key, ours }) => options.only.test(`${ours.name} ${key}`));
+  if (tasks.length === 0) throw new Error(`--only ${options.only.source}: no task has such a name`);
+  await installPeers((text) => console.error(text));
+  const clients = await startAll(options);
+  const rows: (PeerRow | PeerFailure)[] = [];
+  try {
+    for (const task of tasks) {
+      console.error(task.ours.name);
+      for (const row of await playTask(task, clients, options.rounds)) {
+        rows.push(row);
+        console.error(`  ${row.peer.padEnd(14)} ${lineOf(row)}`);
+      }
+    }
+  } finally {
+    for (const client of clients.values()) client.stop();
+  }
+  return rows;
+}
+
+function lineOf(row: PeerRow | PeerFailure): string {
+  if ("error" in row) return row.error;
+  const { medianMs, minMs, firstMs, runs } = row;
+  return `${medianMs.toFixed(2)} ms (min ${minMs.toFixed(2)} of ${runs}, first ${firstMs.toFixed(0)})`;
+}
+
+async function startAll({ engines, adapter }: Options): Promise<Map<EngineName, Client>> {
+  const stray = engines?.find((name) => !engineNames.some((known) => known === name));
+  if (stray !== undefined) {
+    throw new Error(`--engines: there is no ${stray}; choose from ${engineNames.join(",")}`);
+  }
+  const clients = new Map<EngineName, Client>();
+  for (const name of engineNames.filter((n) => !engines || engines.includes(n))) {
+    const command = commandOf(name, adapter);
+    if (!command) continue;
+    const client = new Client(command);
+    const reply = await client.ready(patience);
+    console.error(`${name}: ${reply.about ?? `not here (${reply.error})`}`);
+    if (reply.ready) clients.set(name, client);
+    else client.stop();
+  }
+  return clients;
+}
+
+async function playTask(
+  task: SharedTask,
+  clients: ReadonlyMap<EngineName, Client>,
+  rounds: number,
+): Promise<(PeerRow | PeerFailure)[]> {
+  const points = task.points();
+  const entrants: Entrant[] = [];
+  for (const [name, client] of clients) {
+    const entrant: Entrant = { name, client, times: [], firstMs: Number.NaN, error: undefined };
+    entrants.push(entrant);
+    await enter(entrant, task, points);
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const entrant of entrants) if (entrant.error === undefined) await takeTurn(entrant);
+  }
+  for (const { client } of entrants) await client.ask({ do: "close" }, patience);
+  return entrants.flatMap((entrant) => rowOf(entrant, task));
+}
+
+/** First call, warm-up, and the check. */
+async function enter(entrant: Entrant, task: SharedTask, points: readonly Point[]): Promise<void> {
+  const { client } = entrant;
+  const first = await client.ask({ do: "open", task: task.key }, patience);
+  if (failed(entrant, first)) return;
+  entrant.firstMs = first.firstMs ?? Number.NaN;
+  const more = task.call - 1;
+  if (more > 0 && failed(entrant, await client.ask({ do: "run", runs: more }, patience))) return;
+  const at = points.map(([place]) => place);
+  const { values, error } = await client.ask({ do: "values", at }, patience);
+  if (failed(entrant, { ...(error === undefined ? {} : { error }) })) return;
+  const byPlace = new Map(at.map((place, i) => [place, values?.[i] ?? Number.NaN]));
+  try {
+    const answer = { length: 0, ...Object.fromEntries(byPlace) };
+    near(points, task.rtol, task.atol)(answer);
+  } catch (cause) {
+    entrant.error = (cause as Error).message;
+    return;
+  }
+  failed(entrant, await client.ask({ do: "run", runs: 1 }, patience)); // warm
+}
+
+async function takeTurn(entrant: Entrant): Promise<void> {
+  const one = await entrant.client.ask({ do: "run", runs: 1 }, patience);
+  if (failed(entrant, one)) return;
+  const [ms = turnMs] = one.ms ?? [];
+  const runs = Math.min(20, Math.max(1, Math.round(turnMs / ms)));
+  const reply = await entrant.client.ask({ do: "run", runs }, patience);
+  if (!failed(entrant, reply)) entrant.times.push(...(reply.ms ?? []));
+}
+
+function failed(entrant: Entrant, { error }: Reply): boolean {
+  if (error !== undefined) entrant.error = error;
+  return error !== undefined;
+}
+
+/** Nothing for an engine that has no such task. */
+function rowOf(
+  { name, times, firstMs, error }: Entrant,
+  task: SharedTask,
+): (PeerRow | PeerFailure)[] {
+  const head = { task: task.ours.name, peer: name };
+  if (error === "has no such task") return [];
+  if (error !== undefined) return [{ ...head, error }];
+  const sorted = times.toSorted((a, b) => a - b);
+  const [minMs = Number.NaN, medianMs = Number.NaN] = [sorted[0], sorted[sorted.length >> 1]];
+  return [{ ...head, firstMs, medianMs, minMs, runs: sorted.length }];
+}

@@ -1,0 +1,37 @@
+/** Everything that `npm run bench` measures of ours. */
+import { batchNormTasks } from "./batch-norm.ts";
+import { cdoPredictTask, cdoStepTask } from "./cdo.ts";
+import { convolutionTasks, convolutionTrainingTask } from "./convolutions.ts";
+import { interpolateTasks } from "./interpolate.ts";
+import { matmulTask } from "./matmul.ts";
+import { nearestTask } from "./nearest.ts";
+import { sumTask } from "./reductions.ts";
+import { resnet18Task } from "./resnet18.ts";
+import { sgdStepTask } from "./sgd-step.ts";
+import type { Task } from "./task.ts";
+
+const small = { backbone: "resnet18", imageSize: 128 };
+const large = { backbone: "hrnet_w32", imageSize: 256 };
+
+/** A software adapter gets small batches, for it would take an hour. */
+export function allTasks(software: boolean): Task[] {
+  const batch = software ? 4 : 32;
+  return [
+    matmulTask(64),
+    matmulTask(1024),
+    ...(software ? [] : [matmulTask(4096)]),
+    ...convolutionTasks(batch),
+    convolutionTrainingTask,
+    sumTask(4096, 0),
+    sumTask(4096, 1),
+    ...batchNormTasks(batch),
+    ...interpolateTasks(batch),
+    nearestTask,
+    resnet18Task,
+    sgdStepTask,
+    cdoStepTask(small, software ? 8 : 32),
+    cdoStepTask(large, software ? 2 : 16),
+    cdoPredictTask(small),
+    cdoPredictTask(large),
+  ];
+}
