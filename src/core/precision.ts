@@ -56,6 +56,11 @@ export function weightOperand(weight: Tensor): Tensor {
   return made.view();
 }
 
+/** Frees the operands that are not what was given: for an op that no gradient comes back to. */
+export function freeCopies(given: readonly Tensor[], used: readonly Tensor[]): void {
+  used.forEach((t, i) => void (t !== given[i] && t.dispose()));
+}
+
 function halfOf(tensor: Tensor): Tensor {
   const half = tensor.device.empty(tensor.shape, "f16");
   copyElements(tensor, half);

@@ -3,6 +3,7 @@ import { LoupeError } from "../../error.ts";
 import type { ConvShape, Float } from "../../kernels/index.ts";
 import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, show } from "../launch.ts";
+import { freeCopies, operand, weightOperand } from "../precision.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Conv2dOptions, checkColumns, convShape } from "./conv-geometry.ts";
 import {
@@ -19,7 +20,8 @@ import { foldMiddle } from "./fold.ts";
 export { type Conv2dOptions, type Pair, pair } from "./conv-geometry.ts";
 
 /**
- * 2-D convolution (cross-correlation, as PyTorch's). Sums are f32; the result has the type of the operands, f32 or f16.
+ * 2-D convolution (cross-correlation, as PyTorch's). Sums are f32; the result has the type of the operands, f32 or f16, and inside
+ * `withPrecision("f16", …)` they are halves.
  * @param x `[N, H, W, C]`
  * @param weight `[kh, kw, C / groups, K]`, of the type of `x`
  * @param bias `[K]`
@@ -32,11 +34,12 @@ export function conv2d(
   options: Conv2dOptions = {},
 ): Tensor {
   const tensors = bias ? [x, weight, bias] : [x, weight];
-  const { s, y } = begin(x, weight, { shift: bias }, options);
-  convolve(x, weight, y, s, { shift: bias });
-  return track("conv2d", y, tensors, (dy) => [
-    carriesGrad(x) ? inputGrad(weight, dy, s) : undefined,
-    carriesGrad(weight) ? weightGrad(x, dy, s) : undefined,
+  const [a, w] = [operand(x), weightOperand(weight)];
+  const { s, y } = begin(a, w, { shift: bias }, options);
+  convolve(a, w, y, s, { shift: bias });
+  track("conv2d", y, tensors, (dy) => [
+    carriesGrad(x) ? inputGrad(w, dy, s) : undefined,
+    carriesGrad(weight) ? weightGrad(a, dy, s) : undefined,
     bias && carriesGrad(bias)
       ? foldMiddle(dy, 1, s.n * s.oh * s.ow, s.k, {
           name: "conv2d bias gradient",
@@ -44,6 +47,8 @@ export function conv2d(
         }).view(bias.shape)
       : undefined,
   ]);
+  if (!y.node) freeCopies([x, weight], [a, w]);
+  return y;
 }
 
 export interface Conv2dFusedOptions extends Conv2dOptions {
@@ -75,7 +80,8 @@ export function conv2dFused(x: Tensor, weight: Tensor, options: Conv2dFusedOptio
     const text = "has no gradient; use conv2d, or run it inside noGrad";
     throw new LoupeError("shape", `conv2dFused: ${text}`);
   }
-  const { s, y } = begin(x, weight, options, options);
+  const [a, w] = [operand(x), weightOperand(weight)];
+  const { s, y } = begin(a, w, options, options);
   if (residual && show(residual.shape) !== show(y.shape)) {
     const text = `residual must be ${show(y.shape)}, got ${show(residual.shape)}`;
     throw new LoupeError("shape", `conv2d: ${text}`);
@@ -83,7 +89,8 @@ export function conv2dFused(x: Tensor, weight: Tensor, options: Conv2dFusedOptio
   if (residual && residual.dtype !== y.dtype) {
     throw new LoupeError("shape", `conv2d: residual must be ${y.dtype}, got ${residual}`);
   }
-  convolve(x, weight, y, s, options);
+  convolve(a, w, y, s, options);
+  freeCopies([x, weight], [a, w]);
   return y;
 }
 

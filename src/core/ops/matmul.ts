@@ -12,6 +12,7 @@ import { track } from "../autograd.ts";
 import { capsOf } from "../caps.ts";
 import { launch, show } from "../launch.ts";
 import type { Trial } from "../planner.ts";
+import { freeCopies, operand, weightOperand } from "../precision.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf, requireOneFloat } from "./float.ts";
 import { broadcastShapes } from "./map.ts";
@@ -29,13 +30,19 @@ export interface MatmulFlags {
 /** a `[…, m, k]` times b `[…, k, n]`; leading axes broadcast. */
 export function matmul(a: Tensor, b: Tensor, flags: MatmulFlags = {}): Tensor {
   const { transposeA = false, transposeB = false } = flags;
-  requireOneFloat("matmul", a, b);
-  const c = product(a, b, transposeA, transposeB);
-  return track("matmul", c, [a, b], (dc) => {
-    const da = transposeA ? product(b, dc, transposeB, true) : product(dc, b, false, !transposeB);
-    const db = transposeB ? product(dc, a, true, transposeA) : product(a, dc, !transposeA, false);
+  const [x, y] = [a, b].map((t) => (t.requiresGrad ? weightOperand(t) : operand(t))) as [
+    Tensor,
+    Tensor,
+  ];
+  requireOneFloat("matmul", x, y);
+  const c = product(x, y, transposeA, transposeB);
+  track("matmul", c, [a, b], (dc) => {
+    const da = transposeA ? product(y, dc, transposeB, true) : product(dc, y, false, !transposeB);
+    const db = transposeB ? product(dc, x, true, transposeA) : product(x, dc, !transposeA, false);
     return [sumTo(da, a.shape), sumTo(db, b.shape)];
   });
+  if (!c.node) freeCopies([a, b], [x, y]);
+  return c;
 }
 
 function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
