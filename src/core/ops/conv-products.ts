@@ -3,70 +3,27 @@ import {
   type ConvPlan,
   type ConvShape,
   convPlans,
+  convProduct,
   directConvKernel,
   directInputGradKernel,
   directWeightGradKernel,
-  type Epilogue,
   type InputGradPlan,
   inputGradPlans,
+  inputGradProduct,
   type ProductTypes,
   sizeOf,
-  sumPartsKernel,
+  tiledKernel,
   type WeightGradPlan,
   weightGradChunks,
   weightGradPlans,
+  weightGradProduct,
 } from "../../kernels/index.ts";
+import { emptyGrad } from "../autograd.ts";
 import { capsOf } from "../caps.ts";
-import { launch } from "../launch.ts";
 import type { Trial } from "../planner.ts";
 import type { Tensor } from "../tensor.ts";
-import { floatOf } from "./float.ts";
 import { convClass, convTrial } from "./product-cases.ts";
-
-/** What is done to a sum before it is stored. */
-export interface EpilogueTensors {
-  readonly scale?: Tensor | undefined;
-  readonly shift?: Tensor | undefined;
-  readonly norm?: NormTensors | undefined;
-  readonly residual?: Tensor | undefined;
-  readonly relu?: boolean | undefined;
-}
-
-/** A BatchNorm that is evaluated. */
-export interface NormTensors {
-  readonly runningMean: Tensor;
-  readonly runningVar: Tensor;
-  readonly weight?: Tensor | undefined;
-  readonly bias?: Tensor | undefined;
-  readonly eps: number;
-}
-
-/** The kernel's epilogue, and its tensors in the order of its inputs. */
-export function epilogueOf(e: EpilogueTensors): { epilogue: Epilogue; tensors: Tensor[] } {
-  const { scale, shift, norm, residual, relu = false } = e;
-  const type = (t: Tensor | undefined) => t && floatOf(t);
-  return {
-    epilogue: {
-      scale: type(scale),
-      shift: type(shift),
-      norm: norm && {
-        mean: floatOf(norm.runningMean),
-        variance: floatOf(norm.runningVar),
-        weight: type(norm.weight),
-        bias: type(norm.bias),
-        eps: norm.eps,
-      },
-      residual: residual !== undefined,
-      relu,
-    },
-    tensors: [scale, shift, ...tensorsOf(norm), residual].filter((t) => t !== undefined),
-  };
-}
-
-/** The tensors of a BatchNorm in the order of the kernel's inputs. */
-export function tensorsOf(norm: NormTensors | undefined): (Tensor | undefined)[] {
-  return norm ? [norm.runningMean, norm.runningVar, norm.weight, norm.bias] : [];
-}
+import { type EpilogueTensors, launchSplit, typesOf } from "./split-sum.ts";
 
 /** y = act(norm(scale · conv(x, w) + shift) + residual), into `y`. */
 export function convolve(
@@ -85,7 +42,8 @@ export function convolve(
   convolveBy(plan, x, weight, y, s, e);
 }
 
-function convolveBy(
+/** The same by a given plan. */
+export function convolveBy(
   plan: ConvPlan,
   x: Tensor,
   weight: Tensor,
@@ -93,8 +51,16 @@ function convolveBy(
   s: ConvShape,
   e: EpilogueTensors,
 ): void {
-  const { epilogue, tensors } = epilogueOf(e);
-  launch(directConvKernel(s, plan, typesOf(x, y), epilogue), [x, weight, ...tensors], [y]);
+  launchSplit({
+    operands: [x, weight],
+    result: y,
+    parts: plan.kind === "tiled" ? plan.parts : 1,
+    epilogue: e,
+    spec: (types, epilogue) =>
+      plan.kind === "tiled"
+        ? tiledKernel(convProduct(s, types, epilogue), plan)
+        : directConvKernel(s, plan, types, epilogue),
+  });
 }
 
 function forwardTrial(s: ConvShape, types: ProductTypes): Trial<ConvPlan> {
@@ -115,9 +81,18 @@ export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   return inputGradBy(plan, weight, dy, s);
 }
 
-function inputGradBy(plan: InputGradPlan, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
+/** The same by a given plan. */
+export function inputGradBy(plan: InputGradPlan, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const dx = dy.device.empty([s.n, s.h, s.w, s.c], dy.dtype);
-  launch(directInputGradKernel(s, plan, typesOf(dy, dx)), [dy, weight], [dx]);
+  launchSplit({
+    operands: [dy, weight],
+    result: dx,
+    parts: plan.kind === "tiled" ? plan.parts : 1,
+    spec: (types) =>
+      plan.kind === "tiled"
+        ? tiledKernel(inputGradProduct(s, types), plan)
+        : directInputGradKernel(s, plan, types),
+  });
   return dx;
 }
 
@@ -125,8 +100,8 @@ function inputGradTrial(s: ConvShape, types: ProductTypes): Trial<InputGradPlan>
   return convTrial("dx", s, types, (dy, weight, plan) => inputGradBy(plan, weight, dy, s));
 }
 
-/** dw of the type of `x`. */
-export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape): Tensor {
+/** dw of the type of `x`, the gradient of `weight`. */
+export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape, weight: Tensor): Tensor {
   const { device } = x;
   const shape = [s.kh, s.kw, s.c / s.groups, s.k];
   if (dy.size === 0 || sizeOf(shape) === 0) return device.zeros(shape, x.dtype);
@@ -134,43 +109,30 @@ export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const plans = weightGradPlans(s, capsOf(device));
   const trial = () => weightGradTrial(s, types);
   const plan = device.planner.choose("conv2d weight gradient", convClass(s, types), plans, trial);
-  return weightGradBy(plan, x, dy, s);
+  return weightGradBy(plan, x, dy, s, emptyGrad(weight));
 }
 
-function weightGradBy(plan: WeightGradPlan, x: Tensor, dy: Tensor, s: ConvShape): Tensor {
-  const dw = x.device.empty([s.kh, s.kw, s.c / s.groups, s.k], x.dtype);
-  const types = typesOf(x, dw);
-  inParts(dw, weightGradChunks(s), (parts, result) =>
-    launch(
-      directWeightGradKernel(s, plan, { ...types, result: floatOf(result) }, parts),
-      [x, dy],
-      [result],
-    ),
-  );
+/** The same by a given plan, into `dw`. */
+export function weightGradBy(
+  plan: WeightGradPlan,
+  x: Tensor,
+  dy: Tensor,
+  s: ConvShape,
+  dw: Tensor = x.device.empty([s.kh, s.kw, s.c / s.groups, s.k], x.dtype),
+): Tensor {
+  const parts = plan.kind === "tiled" ? plan.parts : weightGradChunks(s);
+  launchSplit({
+    operands: [x, dy],
+    result: dw,
+    parts,
+    spec: (types) =>
+      plan.kind === "tiled"
+        ? tiledKernel(weightGradProduct(s, types), plan)
+        : directWeightGradKernel(s, plan, types, parts),
+  });
   return dw;
 }
 
 function weightGradTrial(s: ConvShape, types: ProductTypes): Trial<WeightGradPlan> {
   return convTrial("dw", s, types, (x, dy, plan) => weightGradBy(plan, x, dy, s));
-}
-
-/** Lets `make` fill `parts` partial sums, f32, and adds them up in `total`; one part goes there straight away. */
-export function inParts(
-  total: Tensor,
-  parts: number,
-  make: (parts: number, result: Tensor) => void,
-): void {
-  if (parts === 1) {
-    make(1, total);
-    return;
-  }
-  const { device, size } = total;
-  const partial = device.empty([parts, size]);
-  make(parts, partial);
-  launch(sumPartsKernel(parts, size, floatOf(total)), [partial], [total]);
-  partial.dispose();
-}
-
-function typesOf(operand: Tensor, result: Tensor): ProductTypes {
-  return { operands: floatOf(operand), result: floatOf(result) };
 }

@@ -1,21 +1,15 @@
 /** Convolution, channels last, with the gradients of input, weight and bias. */
 import { LoupeError } from "../../error.ts";
 import type { ConvShape, Float } from "../../kernels/index.ts";
-import { carriesGrad, isGradEnabled, track } from "../autograd.ts";
+import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, show } from "../launch.ts";
 import { freeCopies, operand, weightOperand } from "../precision.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Conv2dOptions, checkColumns, convShape } from "./conv-geometry.ts";
-import {
-  convolve,
-  type EpilogueTensors,
-  inputGrad,
-  type NormTensors,
-  tensorsOf,
-  weightGrad,
-} from "./conv-products.ts";
+import { convolve, inputGrad, weightGrad } from "./conv-products.ts";
 import { floatOf, requireOneFloat } from "./float.ts";
 import { foldMiddle } from "./fold.ts";
+import { type EpilogueTensors, type NormTensors, tensorsOf } from "./split-sum.ts";
 
 export { type Conv2dOptions, type Pair, pair } from "./conv-geometry.ts";
 
@@ -39,11 +33,12 @@ export function conv2d(
   convolve(a, w, y, s, { shift: bias });
   track("conv2d", y, tensors, (dy) => [
     carriesGrad(x) ? inputGrad(w, dy, s) : undefined,
-    carriesGrad(weight) ? weightGrad(a, dy, s) : undefined,
+    carriesGrad(weight) ? weightGrad(a, dy, s, weight) : undefined,
     bias && carriesGrad(bias)
       ? foldMiddle(dy, 1, s.n * s.oh * s.ow, s.k, {
           name: "conv2d bias gradient",
           fold: "sum",
+          into: emptyGrad(bias),
         }).view(bias.shape)
       : undefined,
   ]);

@@ -5,19 +5,22 @@ import {
   type MatmulPlan,
   type MatmulShape,
   matmulPlans,
+  matmulProduct,
   type ProductTypes,
   sizeOf,
+  tiledKernel,
 } from "../../kernels/index.ts";
-import { track } from "../autograd.ts";
+import { emptyGrad, track } from "../autograd.ts";
 import { capsOf } from "../caps.ts";
-import { launch, show } from "../launch.ts";
+import { show } from "../launch.ts";
 import type { Trial } from "../planner.ts";
 import { freeCopies, operand, weightOperand } from "../precision.ts";
 import type { Tensor } from "../tensor.ts";
-import { floatOf, requireOneFloat } from "./float.ts";
+import { requireOneFloat } from "./float.ts";
 import { broadcastShapes } from "./map.ts";
 import { matmulClass, matmulTrial } from "./product-cases.ts";
 import { expand } from "./shape.ts";
+import { launchSplit, typesOf } from "./split-sum.ts";
 import { sumTo } from "./sum-to.ts";
 
 export interface MatmulFlags {
@@ -37,15 +40,26 @@ export function matmul(a: Tensor, b: Tensor, flags: MatmulFlags = {}): Tensor {
   requireOneFloat("matmul", x, y);
   const c = product(x, y, transposeA, transposeB);
   track("matmul", c, [a, b], (dc) => {
-    const da = transposeA ? product(y, dc, transposeB, true) : product(dc, y, false, !transposeB);
-    const db = transposeB ? product(dc, x, true, transposeA) : product(x, dc, !transposeA, false);
+    const da = transposeA
+      ? product(y, dc, transposeB, true, a)
+      : product(dc, y, false, !transposeB, a);
+    const db = transposeB
+      ? product(dc, x, true, transposeA, b)
+      : product(x, dc, !transposeA, false, b);
     return [sumTo(da, a.shape), sumTo(db, b.shape)];
   });
   if (!c.node) freeCopies([a, b], [x, y]);
   return c;
 }
 
-function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+/** The product, which is the gradient of `input` where that is given. */
+function product(
+  a: Tensor,
+  b: Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+  input?: Tensor,
+): Tensor {
   const [ra, rb] = [a.shape.length, b.shape.length];
   const text = `${show(a.shape)}${transposeA ? "ᵀ" : ""} · ${show(b.shape)}${transposeB ? "ᵀ" : ""}`;
   if (ra < 2 || rb < 2)
@@ -55,7 +69,9 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   if (k !== k2)
     throw new LoupeError("shape", `matmul: inner sizes ${k} and ${k2} differ in ${text}`);
   const lead = broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
-  const y = a.device.empty([...lead, m, n], a.dtype);
+  const shape = [...lead, m, n];
+  const y =
+    input?.shape.join() === shape.join() ? emptyGrad(input) : a.device.empty(shape, a.dtype);
   if (y.size === 0) return y;
   if (k === 0) {
     a.device.fill(y, 0);
@@ -72,28 +88,36 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
 /** The launches of a product. */
 function multiply(a: Tensor, b: Tensor, y: Tensor, s: MatmulShape): void {
   const { device } = a;
-  const types: ProductTypes = { operands: floatOf(a), result: floatOf(y) };
+  const types = typesOf(a, y);
   const plans = matmulPlans(s, capsOf(device));
   const trial = () => trialOf(s, types);
   const plan = device.planner.choose("matmul", matmulClass(s, types), plans, trial);
-  multiplyBy(plan, a, b, y, s, types);
+  multiplyBy(plan, a, b, y, s);
 }
 
-function multiplyBy(
+/** The same by a given plan. */
+export function multiplyBy(
   plan: MatmulPlan,
   a: Tensor,
   b: Tensor,
   y: Tensor,
   s: MatmulShape,
-  types: ProductTypes,
 ): void {
-  launch(directMatmulKernel(s, plan, types, {}), [a, b], [y]);
+  launchSplit({
+    operands: [a, b],
+    result: y,
+    parts: plan.kind === "tiled" ? plan.parts : 1,
+    spec: (types, epilogue) =>
+      plan.kind === "tiled"
+        ? tiledKernel(matmulProduct(s, types, epilogue), plan)
+        : directMatmulKernel(s, plan, types, epilogue),
+  });
 }
 
 function trialOf(s: MatmulShape, types: ProductTypes): Trial<MatmulPlan> {
   return matmulTrial(s, types, (a, b, plan) => {
     const y = a.device.empty([s.batch, s.m, s.n], types.result);
-    multiplyBy(plan, a, b, y, s, types);
+    multiplyBy(plan, a, b, y, s);
     return y;
   });
 }

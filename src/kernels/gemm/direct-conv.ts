@@ -72,6 +72,6 @@ ${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, along: "column", at, dtype: operands }, pixels, (t) => `e${t}`)}
   }
 }}
-${unroll(pixels, (t) => `if (q${t} < pixels) { ${putRow(`q${t}`, t, columns)} }`)}`,
+${unroll(pixels, (t) => `if (q${t} < pixels) { ${putRow(`q${t}`, t, columns, "p.k")} }`)}`,
   });
 }

@@ -82,6 +82,6 @@ ${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, along: "row", at, dtype: operands }, pixels, (t) => `e${t}`)}
   }
 }}
-${unroll(pixels, (t) => `if (in${t}) { let r = (n${t} * p.h + y${t}) * p.w + x${t}; ${putRow("r", t, columns)} }`)}`,
+${unroll(pixels, (t) => `if (in${t}) { let r = (n${t} * p.h + y${t}) * p.w + x${t}; ${putRow("r", t, columns, "p.c")} }`)}`,
   });
 }

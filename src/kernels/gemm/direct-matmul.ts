@@ -6,23 +6,13 @@ import { elementType, type Float } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { putRow } from "./direct.ts";
+import type { MatmulShape } from "./matmul-shape.ts";
+
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 
-export interface MatmulShape {
-  readonly batch: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** A is stored `[k, m]`. */
-  readonly transposeA: boolean;
-  /** B is stored `[n, k]`. */
-  readonly transposeB: boolean;
-  /** Elements from one batch of A (or B) to the next; 0 shares it. */
-  readonly strideA: number;
-  readonly strideB: number;
-}
+export type { MatmulShape } from "./matmul-shape.ts";
 
 const workgroup = 32;
 const rows = 2;
@@ -79,7 +69,7 @@ for (var k = 0u; k < p.k; k += ${step}u) {
 ${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA, operands)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, along, at, dtype: operands }, rows, (r) => `x${r}`)}
 }
-${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${putRow(`batch * p.m + r${r}`, r, columns)} }`)}`,
+${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${putRow(`batch * p.m + r${r}`, r, columns, "p.n")} }`)}`,
   });
 }
 
@@ -87,10 +77,4 @@ function loadA(row: string, wide: boolean, transposed: boolean, dtype: Float): s
   if (wide) return `vec4<f32>(a_[(a0 + ${row} * p.k + k) / 4u])`;
   const at = transposed ? `a0 + k * p.m + ${row}` : `a0 + ${row} * p.k + k`;
   return dtype === "f32" ? `a_[${at}]` : `f32(a_[${at}])`;
-}
-
-/** A shape as one short text. */
-export function matmulKey(s: MatmulShape): string {
-  const flags = `${s.transposeA ? "t" : "n"}${s.transposeB ? "t" : "n"}`;
-  return `${s.batch}x${s.m}x${s.n}x${s.k} ${flags} ${s.strideA ? "a" : ""}${s.strideB ? "b" : ""}`;
 }

@@ -89,6 +89,6 @@ ${multiplyTile({ rows: 1, columns, subgroups, along: "column", at, dtype: operan
   ox++;
   if (ox == p.ow) { ox = 0u; oy++; if (oy == p.oh) { oy = 0u; n++; } }
 }
-${unroll(4, (r) => `if (row + ${r}u < p.rows) { let o = chunk * p.rows + row + ${r}u; ${putRow("o", r, columns)} }`)}`,
+${unroll(4, (r) => `if (row + ${r}u < p.rows) { let o = chunk * p.rows + row + ${r}u; ${putRow("o", r, columns, "p.k")} }`)}`,
   });
 }

@@ -23,8 +23,8 @@ export function loadOr0(
   return `select(${zero}, ${dtype === "f32" ? value : `${wanted}(${value})`}, ${ok})`;
 }
 
-/** Hands the sums `a<t>_…` of a row to `put`. */
-export function putRow(row: string, t: number, columns: 1 | 4 | 8): string {
-  if (columns === 1) return `put(${row}, column, a${t}_0);`;
-  return unroll(columns / 4, (g) => `put(${row}, column + ${g * 4}u, a${t}_${g});`);
+/** Hands the sums `a<t>_…` of a row of `width` columns to `put`. */
+export function putRow(row: string, t: number, columns: number, width: string): string {
+  if (columns === 1) return `put(${row}, column, ${width}, a${t}_0);`;
+  return unroll(columns / 4, (g) => `put(${row}, column + ${g * 4}u, ${width}, a${t}_${g});`);
 }

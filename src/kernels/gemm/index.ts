@@ -1,9 +1,14 @@
 /** Products of matrices and convolutions. */
+export { convProduct, inputGradProduct, weightGradProduct } from "./conv-operands.ts";
 export { type ConvShape, convKey } from "./conv-shape.ts";
 export { directConvKernel } from "./direct-conv.ts";
 export { directInputGradKernel } from "./direct-input-grad.ts";
-export { directMatmulKernel, type MatmulShape, matmulKey } from "./direct-matmul.ts";
+export { directMatmulKernel } from "./direct-matmul.ts";
 export { directWeightGradKernel, weightGradChunks } from "./direct-weight-grad.ts";
+export { matmulProduct } from "./matmul-operands.ts";
+export { type MatmulShape, matmulKey } from "./matmul-shape.ts";
 export * from "./plans.ts";
-export { sumPartsKernel } from "./sum-parts.ts";
+export { type PartsShape, sumPartsKernel } from "./sum-parts.ts";
+export { type ProductSize, type TiledPlan, tiledPlans } from "./tile-plans.ts";
+export { tiledKernel } from "./tiled.ts";
 export { allF32, type Epilogue, type ProductTypes } from "./write.ts";

@@ -1,5 +1,6 @@
 /**
- * The write hook of every product: `put(row, column, v)` finishes four neighbouring columns of a row, or one, and stores them.
+ * The write hook of every product: `put(row, column, end, v)` finishes four neighbouring columns of a row, or one, and stores
+ * those before `end`.
  *
  *   y = act(norm(scale[column] · v + shift[column]) + residual[row, column])      each part optional; a bias is a shift
  *
@@ -81,7 +82,7 @@ export function writer(options: WriteOptions): Writer {
 }
 
 function putOne({ width, result, epilogue = {} }: WriteOptions): string {
-  return `fn put(row: u32, column: u32, v: f32) {
+  return `fn put(row: u32, column: u32, end: u32, v: f32) {
 let at = row * ${width} + column;
 var r = v;
 ${finish(epilogue, "f32", (name) => `f32(${name}[column])`, "f32(residual_[at])")}
@@ -96,9 +97,9 @@ function putFour({ width, result, epilogue = {} }: WriteOptions, wide: boolean):
       : `vec4<f32>(${[0, 1, 2, 3].map((q) => `f32(${name}[${from} + ${q}u])`).join(", ")})`;
   const store = wide
     ? `y_[at / 4u] = vec4<${result}>(r);`
-    : unroll(4, (q) => `if (column + ${q}u < ${width}) { y_[at + ${q}u] = ${result}(r[${q}]); }`);
-  return `fn put(row: u32, column: u32, v: vec4<f32>) {
-if (column >= ${width}) { return; }
+    : unroll(4, (q) => `if (column + ${q}u < end) { y_[at + ${q}u] = ${result}(r[${q}]); }`);
+  return `fn put(row: u32, column: u32, end: u32, v: vec4<f32>) {
+if (column >= end) { return; }
 let at = row * ${width} + column;
 var r = v;
 ${finish(epilogue, "vec4<f32>", (name) => read(name, "column"), read("residual_", "at"))}

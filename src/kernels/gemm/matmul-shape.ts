@@ -1,0 +1,20 @@
+/** The shape of a product of matrices, batched: C `[batch, m, n]` = A `[batch, m, k]` · B `[batch, k, n]`. */
+export interface MatmulShape {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** A is stored `[k, m]`. */
+  readonly transposeA: boolean;
+  /** B is stored `[n, k]`. */
+  readonly transposeB: boolean;
+  /** Elements from one batch of A (or B) to the next; 0 shares it. */
+  readonly strideA: number;
+  readonly strideB: number;
+}
+
+/** A shape as one short text. */
+export function matmulKey(s: MatmulShape): string {
+  const flags = `${s.transposeA ? "t" : "n"}${s.transposeB ? "t" : "n"}`;
+  return `${s.batch}x${s.m}x${s.n}x${s.k} ${flags} ${s.strideA ? "a" : ""}${s.strideB ? "b" : ""}`;
+}
