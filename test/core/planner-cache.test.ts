@@ -13,6 +13,7 @@ import {
   planCachePlace,
   planTable,
 } from "../../src/core/index.ts";
+import { planPlace } from "../../src/core/planner-store.node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "loupe-plans-"));
 const cache = join(folder, "cache/deep");
@@ -117,6 +118,26 @@ test("where nothing can be written the error names the file, and half a file is 
   expect(readdirSync(cache)).toEqual([basename(place)]);
   const said = await withDevice((d) => expect(d.planner.choices).toEqual({}));
   expect(said).toEqual([`${place}: is not a file (it is ignored)`]);
+});
+
+test("kept files lie in the folder asked for, else in the user's cache", () => {
+  const place = () => planPlace("plans-x");
+  expect(place()).toBe(join(cache, "plans-x.json"));
+  const { XDG_CACHE_HOME: xdg, HOME: home } = process.env;
+  try {
+    delete process.env.LOUPE_PLANS_DIR;
+    process.env.XDG_CACHE_HOME = folder;
+    expect(place()).toBe(join(folder, "tensorloupe/plans-x.json"));
+    delete process.env.XDG_CACHE_HOME;
+    process.env.HOME = folder;
+    const own = { darwin: "Library/Caches", linux: ".cache" }[process.platform as "linux"];
+    if (own) expect(place()).toBe(join(folder, own, "tensorloupe/plans-x.json"));
+  } finally {
+    for (const [name, value] of Object.entries({ XDG_CACHE_HOME: xdg, HOME: home })) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
 });
 
 test("a table of one's own is used instead, with a warning where it is from elsewhere", async () => {
