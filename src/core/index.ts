@@ -49,6 +49,7 @@ export {
 export { type Precision, precisionNow, withPrecision } from "./precision.ts";
 export { type Profile, type ProfiledLaunch, type ProfileOptions, profile } from "./profile.ts";
 export { everyRun, type PrepareOptions, type Program, program } from "./program.ts";
+export { once, recompute } from "./recompute.ts";
 export type { MemoryPlan } from "./recorded.ts";
 export { Rng, type RngState } from "./rng.ts";
 export { formatLeaks, type Leak } from "./scope.ts";

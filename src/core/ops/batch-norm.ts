@@ -15,6 +15,7 @@ import {
 } from "../../kernels/index.ts";
 import { carriesGrad, emptyGrad, isGradEnabled, track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
+import { once } from "../recompute.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf, requireFloat } from "./float.ts";
 import { add, cast, relu } from "./pointwise.ts";
@@ -72,7 +73,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
   const given = { weight: !!weight, bias: !!bias, residual: !!residual };
   const parts = { ...given, relu: options.relu === true, eps };
   const [mean, variance] = training
-    ? batchStatistics(x, layout, options, momentum)
+    ? (once(() => batchStatistics(x, layout, options, momentum)) as [Tensor, Tensor])
     : [options.runningMean, options.runningVar];
   const data = residual ? [x, residual] : [x];
   const affine = [weight, bias].filter((t) => t !== undefined);

@@ -3,7 +3,7 @@
  * relu(Σ_j f_ij(x_j)): finer inputs come down by strided convolutions, coarser ones come up by interpolation.
  * Sun et al. (CVPR 2019), Wang et al. (TPAMI 2020).
  */
-import { interpolateSum, noGrad, type Tensor } from "../../core/index.ts";
+import { interpolateSum, noGrad, once, type Tensor } from "../../core/index.ts";
 import {
   type Build,
   convNorm,
@@ -41,10 +41,9 @@ export class HRModule extends Module {
    *   BatchNorms see the batch in the reference too
    */
   forward(xs: readonly Tensor[], outputs = xs.length): Tensor[] {
-    const [first] = xs as [Tensor];
-    return frugal(first, () => {
+    return this.part(xs, () => {
       const ys = xs.map((x, b) => (this.branches.items[b] as Layer).forward(x));
-      if (this.training) for (let i = outputs; i < ys.length; i++) this.#observe(ys, i);
+      if (this.training) once(() => this.#observe(ys, outputs));
       return ys.slice(0, outputs).map((_, i) => this.#fuse(ys, i));
     });
   }
@@ -77,13 +76,17 @@ export class HRModule extends Module {
     });
   }
 
-  /** Lets the BatchNorms of an output that nobody reads see the batch. */
-  #observe(ys: readonly Tensor[], i: number): void {
+  /** Lets the BatchNorms of the outputs that nobody reads see the batch. */
+  #observe(ys: readonly Tensor[], outputs: number): [] {
+    const { device } = ys[0] as Tensor;
     noGrad(() => {
-      ys.forEach((y, j) => {
-        if (j !== i) y.device.scope(() => void this.#path(i, j).forward(y));
-      });
+      for (let i = outputs; i < ys.length; i++) {
+        ys.forEach((y, j) => {
+          if (j !== i) device.scope(() => void this.#path(i, j).forward(y));
+        });
+      }
     });
+    return [];
   }
 }
 

@@ -73,9 +73,10 @@ export class HRNet extends Backbone {
   }
 
   #stem(x: Tensor): Tensor {
+    const first = (y: Tensor) => applyNormRelu(y, this.conv1, this.bn1);
+    const second = (y: Tensor) => applyNormRelu(y, this.conv2, this.bn2);
     return chain(x, [
-      (y) => applyNormRelu(y, this.conv1, this.bn1),
-      (y) => applyNormRelu(y, this.conv2, this.bn2),
+      (y) => this.part([y], () => chain(y, [first, second])),
       (y) => this.layer1.forward(y),
     ]);
   }

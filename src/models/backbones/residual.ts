@@ -44,7 +44,7 @@ export class BasicBlock extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return frugal(x, () => {
+    return this.part([x], () => {
       const y = applyNormRelu(x, this.conv1, this.bn1);
       return join(y, this.conv2, this.bn2, x, this.downsample);
     });
@@ -84,7 +84,7 @@ export class Bottleneck extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return frugal(x, () => {
+    return this.part([x], () => {
       const y = this.#inner(x);
       return join(y, this.conv3, this.bn3, x, this.downsample);
     });

@@ -74,13 +74,14 @@ export class ResNet extends Backbone {
 
   protected override levels(x: Tensor): Tensor[] {
     return frugal(x, () => {
-      const one = chain(x, [
-        (y) => applyNormRelu(y, this.conv1, this.bn1),
-        (y) => this.#pool.forward(y),
-        (y) => this.layer1.forward(y),
-      ]);
+      const one = chain(x, [(y) => this.#stem(y), (y) => this.layer1.forward(y)]);
       const two = this.layer2.forward(one);
       return [one, two, this.layer3.forward(two)];
     });
+  }
+
+  #stem(x: Tensor): Tensor {
+    const conv = (y: Tensor) => applyNormRelu(y, this.conv1, this.bn1);
+    return this.part([x], () => chain(x, [conv, (y) => this.#pool.forward(y)]));
   }
 }

@@ -1,5 +1,5 @@
 /** Batch normalisation over N, H and W with running statistics. Ioffe and Szegedy 2015; PyTorch's `BatchNorm2d`. */
-import { batchNorm, everyRun, type Tensor } from "../../core/index.ts";
+import { batchNorm, type Device, everyRun, once, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import type { Build } from "./init.ts";
 import { Layer } from "./module.ts";
@@ -63,7 +63,12 @@ export class BatchNorm2d extends Layer {
     if (x.shape.length !== 4) {
       throw new LoupeError("shape", `BatchNorm2d: input must be [N, H, W, C], got ${x}`);
     }
-    if (training) everyRun(x.device, () => void numBatchesTracked.value++);
+    if (training) once(() => count(x.device, numBatchesTracked));
     return batchNorm(x, { ...statistics, training, momentum: this.#momentum, ...after });
   }
+}
+
+function count(device: Device, counter: { value: number }): [] {
+  everyRun(device, () => void counter.value++);
+  return [];
 }

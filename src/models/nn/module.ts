@@ -3,7 +3,7 @@
  * collected by reflection: a module says in its constructor what it owns (`parameter`, `buffer`, `counter`, `child`), in the
  * order in which PyTorch would list it.
  */
-import type { Tensor } from "../../core/index.ts";
+import { isGradEnabled, recompute, type Tensor } from "../../core/index.ts";
 import { matchState, requireMatch, type StateDict, type StateMatch } from "../checkpoint/index.ts";
 import { type Entry, readEntry, shapeOf, writeEntry } from "./entry.ts";
 
@@ -17,6 +17,7 @@ export interface LoadOptions {
 
 export abstract class Module {
   #training = true;
+  #recomputes = false;
   readonly #entries = new Map<string, Entry>();
   readonly #children = new Map<string, Module>();
 
@@ -87,6 +88,29 @@ export abstract class Module {
 
   eval(): this {
     return this.train(false);
+  }
+
+  /**
+   * Training keeps only what goes into and comes out of the parts of a network (blocks, stems), and computes what lies inside again
+   * in the backward pass: a third more time for a fraction of the memory, and the same bits.
+   */
+  recomputeActivations(on = true): this {
+    for (const module of this.modules()) module.#recomputes = on;
+    return this;
+  }
+
+  /** Runs a part of the network. What lies inside is freed, kept for the gradients, or computed again for them. */
+  protected part<T extends Tensor | readonly Tensor[]>(inputs: readonly Tensor[], fn: () => T): T {
+    const [first] = inputs;
+    if (first && !isGradEnabled()) return first.device.scope(fn);
+    if (!first || !this.#recomputes) return fn();
+    let single = false;
+    const outputs = recompute(inputs, () => {
+      const made = fn();
+      single = !Array.isArray(made);
+      return [made].flat() as Tensor[];
+    });
+    return (single ? outputs[0] : outputs) as T;
   }
 
   /** Parameters want no gradient any more; their gradients are freed. */

@@ -1,0 +1,102 @@
+/**
+ * The graph of what was computed. Every op that can be differentiated leaves a node on its output: its inputs and a function
+ * from the output's gradient to theirs.
+ */
+import { LoupeError } from "../error.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** From the gradient of the output to the gradients of the inputs; `undefined` where none is needed. */
+export type Backward = (dy: Tensor) => readonly (Tensor | undefined)[];
+
+/** How a tensor was computed. */
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly backward: Backward;
+  /** Instead of `backward`: the graph behind the output has to be made first. */
+  readonly deferred?: Deferred;
+}
+
+/** A part of the graph that is made when gradients reach it. See recompute.ts. */
+export interface Deferred {
+  /** Everything that came from the part. */
+  readonly outputs: readonly Tensor[];
+  /** Computes the outputs again, with a graph down to the part's inputs. */
+  make(): readonly Tensor[];
+}
+
+type Mode = "graph" | "none" | { carries: boolean };
+
+/** Whether ops note how they computed; in between, only whether a gradient could have flown through any of them. */
+let mode: Mode = "graph";
+
+function inMode<T>(next: Mode, fn: () => T): T {
+  const before = mode;
+  mode = next;
+  try {
+    return fn();
+  } finally {
+    mode = before;
+  }
+}
+
+/** Runs `fn` without recording how results were computed. */
+export function noGrad<T>(fn: () => T): T {
+  return inMode("none", fn);
+}
+
+/** Runs `fn` recording how results were computed, also inside `noGrad`. */
+export function enableGrad<T>(fn: () => T): T {
+  return inMode("graph", fn);
+}
+
+/** `noGrad`, and whether gradients could have flown through what `fn` did. */
+export function withoutGraph<T>(fn: () => T): { result: T; carries: boolean } {
+  const seen = { carries: false };
+  const result = inMode(seen, fn);
+  return { result, carries: seen.carries };
+}
+
+export function isGradEnabled(): boolean {
+  return mode === "graph";
+}
+
+/** True when a gradient can flow to this tensor: what a backward asks before it computes one. */
+export function carriesGrad(tensor: Tensor): boolean {
+  return tensor.requiresGrad || tensor.node !== undefined;
+}
+
+/** Notes how `output` came from `inputs`. An op calls it last and returns its result. */
+export function track(
+  op: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  backward: Backward,
+): Tensor {
+  if (mode === "none" || !inputs.some(carriesGrad)) return output;
+  if (mode !== "graph") {
+    mode.carries = true;
+    return output;
+  }
+  if (inputs.some((t) => t.id >= output.id)) {
+    // backward goes by age: an output is younger than what it was made from
+    throw new LoupeError("shape", `${op}: its output ${output} is older than one of its inputs`);
+  }
+  output.node = { op, inputs, backward };
+  return output;
+}
+
+/**
+ * An op with a gradient of your own.
+ * @example const y = customGrad("double", [x], () => mul(x, 2), (dy) => [mul(dy, 2)]);
+ */
+export function customGrad(
+  op: string,
+  inputs: readonly Tensor[],
+  forward: () => Tensor,
+  backward: Backward,
+): Tensor {
+  const output = noGrad(forward);
+  const own = inputs.includes(output) ? output.view() : output;
+  return track(op, own, inputs, backward);
+}
