@@ -29,7 +29,11 @@ export function cdoStepTask({ backbone, imageSize }: Net, batch: number): Task {
       });
       const masks = device.tensor(mask, [...shape, 1]);
       const at = { epoch: 0, iteration: 0, iterationsPerEpoch: 100 };
-      return { queue: () => detector.trainStep(images, masks, at), check: finite(1) };
+      return {
+        prepare: () => detector.prepareTraining(),
+        queue: () => detector.trainStep(images, masks, at),
+        check: finite(1),
+      };
     },
   };
 }

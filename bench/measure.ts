@@ -15,6 +15,9 @@ export interface Effort {
 export const usual: Effort = { ms: 500, runs: 5 };
 export const quick: Effort = { ms: 0, runs: 1 };
 
+/** Runs that take longer are made less often. */
+const slowMs = 2000;
+
 /** Measures one task: the first call with its pipelines, then the steady state. A device of its own makes the first call honest. */
 export async function measure(task: Task, options: DeviceOptions, effort: Effort): Promise<Row> {
   const device = await openDevice(options);
@@ -37,6 +40,7 @@ export async function measure(task: Task, options: DeviceOptions, effort: Effort
 async function firstCall(device: Device, job: Job): Promise<number> {
   await device.settle(); // inputs are uploads that have been made
   const start = performance.now();
+  await job.prepare?.();
   let answer = await answerOf(device, job);
   const ms = performance.now() - start;
   for (let call = 1; call < (job.checkedCall ?? 1); call++) answer = await answerOf(device, job);
@@ -63,12 +67,14 @@ async function steadyState(
   job: Job,
   { ms, runs }: Effort,
 ): Promise<Pick<Row, "medianMs" | "minMs" | "runs">> {
-  const warmup = runs > 1 ? 2 : 0;
+  const start = performance.now();
+  await runOnce(device, job); // a program's second run is not yet a replay
+  const slow = performance.now() - start > slowMs;
   const bench = new Bench({
-    time: ms,
-    iterations: runs,
-    warmup: warmup > 0,
-    warmupIterations: warmup,
+    time: slow ? 0 : ms,
+    iterations: slow ? Math.min(2, runs) : runs,
+    warmup: !slow && runs > 1,
+    warmupIterations: 1,
     warmupTime: ms / 10,
     throws: true,
   });
@@ -87,7 +93,8 @@ async function hostCost(
   { runs }: Effort,
 ): Promise<Pick<Row, "launches" | "hostUs">> {
   let [least, launches] = [Number.POSITIVE_INFINITY, 0];
-  for (let i = 0; i < Math.min(5, runs); i++) {
+  const enough = performance.now() + slowMs;
+  for (let i = 0; i < Math.min(5, runs) && (i === 0 || performance.now() < enough); i++) {
     const before = device.queue.launches;
     const start = performance.now();
     device.scope(() => void job.queue());

@@ -2,7 +2,7 @@
  * All of ResNet-18, one image of 224 × 224 in evaluation mode. The package's own stops at layer3, which is all that features need;
  * here follow layer4, the pooling and the classifier, of the same blocks.
  */
-import { adaptiveAvgPool2d, noGrad, reshape, type Tensor } from "../src/core/index.ts";
+import { adaptiveAvgPool2d, noGrad, program, reshape, type Tensor } from "../src/core/index.ts";
 import { BasicBlock, blocks } from "../src/models/backbones/residual.ts";
 import {
   type Build,
@@ -58,7 +58,12 @@ export const resnet18Task: Task = {
     const { shape, seed } = resnet18Image;
     const image = toNHWC(drawn(3 * 224 * 224, seed), shape);
     const x = device.tensor(image, [1, 224, 224, 3]);
-    return { queue: () => net.forward(x), check: near(logitPoints, 1e-3, 1e-4) };
+    const forward = program(device, (images) => net.forward(images));
+    return {
+      prepare: () => forward.prepare([x]),
+      queue: () => forward(x),
+      check: near(logitPoints, 1e-3, 1e-4),
+    };
   },
 };
 

@@ -1,5 +1,5 @@
 /** A whole training step of a small network: forward, backward, SGD. Eleven of them must lead to the loss that PyTorch has. */
-import { backward, mseLoss, type Tensor } from "../src/core/index.ts";
+import { backward, mseLoss, program } from "../src/core/index.ts";
 import { BatchNorm2d, Conv2d, hostTensor, ReLU, Sequential, SGD } from "../src/models/index.ts";
 import { drawn, toNHWC } from "./inputs.ts";
 import { sgdStep, sgdStepWeights } from "./networks.ts";
@@ -32,13 +32,18 @@ export const sgdStepTask: Task = {
       toNHWC(drawn(8 * 32 * 64 * 64, target.seed), target.shape),
       [8, 64, 64, 32],
     );
-    const step = (): Tensor => {
-      const loss = mseLoss(net.forward(x), y);
+    const step = program(device, (images, wanted) => {
+      const loss = mseLoss(net.forward(images), wanted);
       backward(loss, undefined, { freeGraph: true });
       optimiser.step();
       optimiser.zeroGrad();
       return loss;
+    });
+    return {
+      prepare: () => step.prepare([x, y]),
+      queue: () => step(x, y),
+      checkedCall: 11,
+      check: near([[0, eleventhLoss]], 2e-6),
     };
-    return { queue: step, checkedCall: 11, check: near([[0, eleventhLoss]], 2e-6) };
   },
 };

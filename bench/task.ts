@@ -27,6 +27,8 @@ export type Job = (
       readonly wait: () => Promise<ArrayLike<number>>;
     }
 ) & {
+  /** Compiles what the work needs; part of the first call's time. */
+  readonly prepare?: () => Promise<void>;
   /** The call whose answer is checked, from 1, for work that leads somewhere step by step. Default 1. */
   readonly checkedCall?: number;
   /** Throws when the answer is wrong. */

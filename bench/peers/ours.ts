@@ -23,8 +23,11 @@ async function opened(device: Device, task: Task): Promise<Opened> {
   if (!("queue" in job)) throw new Error(`${task.name}: waits by itself`);
   await device.settle();
   let last: readonly Tensor[] = [];
+  let prepared = false;
   return {
     async run() {
+      if (!prepared) await job.prepare?.();
+      prepared = true;
       for (const tensor of last) tensor.dispose();
       last = device.scope(() => [job.queue()].flat());
       await device.settle();
