@@ -74,6 +74,7 @@ export class Pack {
       copyElements(param, home);
       param.moveTo(home);
       home.dispose();
+      param.gradHome?.dispose(); // an older optimiser's
       param.gradHome = part(segment.grads, param, range).keep();
     });
   }
