@@ -14,6 +14,7 @@ export function capsOf(device: Device): Caps {
     ...(subgroupMinSize && subgroupMaxSize
       ? { subgroupSize: [subgroupMinSize, subgroupMaxSize] as const }
       : {}),
+    matrix: device.adapter.matrixUnits?.matrix,
     f16: device.features.has("shader-f16"),
     workgroupMemory: device.limits.maxComputeWorkgroupStorageSize,
     workgroupThreads: device.limits.maxComputeInvocationsPerWorkgroup,

@@ -2,6 +2,7 @@
 import { noAdapterHelp, platformGpu } from "#gpu";
 import { LoupeError } from "../error.ts";
 import { Device, textOf } from "./device.ts";
+import { findMatrixUnits, type MatrixFinding } from "./matrix-units.ts";
 import type { ForcedPlans } from "./planner.ts";
 import { type PlanSource, usePlans } from "./planner-cache.ts";
 
@@ -12,6 +13,8 @@ export interface DeviceOptions {
   readonly memoryLimit?: number;
   /** False: do without subgroups even where the adapter has them. */
   readonly subgroups?: boolean;
+  /** False: do without matrix units (tensor cores) even where the adapter has them. */
+  readonly matrixUnits?: boolean;
   /**
    * Which plans of ops were measured to be fast: those that `tune` kept for this adapter (`"cache"`, the default), none, or a table.
    * @see Planner
@@ -31,6 +34,8 @@ export interface AdapterInfo {
   readonly driver: string;
   /** True when the "GPU" is a program on the CPU. */
   readonly software: boolean;
+  /** Its matrix units (tensor cores), or why they can't be used. */
+  readonly matrixUnits?: MatrixFinding;
 }
 
 /** Features used when the adapter has them. */
@@ -68,7 +73,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       const text = `${info.name} cannot be opened (${textOf(cause)}); ${noAdapterHelp}`;
       throw new LoupeError("device", `openDevice: ${text}`, { cause });
     });
-  const device = new Device(gpu, native, info, options);
+  const wanted = options.matrixUnits !== false;
+  const matrixUnits = wanted ? await findMatrixUnits(adapter.info, native) : { why: "turned off" };
+  const device = new Device(gpu, native, { ...info, matrixUnits }, options);
   const warn = options.onWarning ?? console.warn;
   usePlans(device, options.planTable ?? "cache", warn);
   device.planner.force(options.plans ?? {});

@@ -3,6 +3,7 @@
  * lists its plans for a shape, the first good without measuring; all give the same result within rounding, and each the same
  * bits twice.
  */
+import type { MatrixCaps } from "./matrix/caps.ts";
 import type { DType } from "./spec.ts";
 
 /** What the adapter offers. */
@@ -13,6 +14,8 @@ export interface Caps {
   readonly subgroupSize?: readonly [least: number, most: number];
   /** Buffers may hold 16-bit floats. */
   readonly f16: boolean;
+  /** Matrix units (tensor cores) that can be used. */
+  readonly matrix?: MatrixCaps | undefined;
   /** Bytes of memory that a workgroup may share. */
   readonly workgroupMemory: number;
   /** Most threads of a workgroup. */

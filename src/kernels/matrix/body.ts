@@ -1,0 +1,193 @@
+/**
+ * The product that every tensor-core kernel shares: C = A · B from f16 operands with f32 sums. A workgroup stages a block of both
+ * operands in workgroup memory, its subgroups multiply fragments of it, and the loads of the next block are under way meanwhile.
+ * Sums leave through a patch of workgroup memory, because fragments can't be read element by element; bounds, bias, activation
+ * and rounding happen there.
+ *
+ * Control flow is the same for a whole workgroup wherever fragments are touched, and no subgroup arithmetic is used.
+ */
+import { type Buffer, fold, type KernelSpec, kernel, type ParamType, unroll } from "../spec.ts";
+import {
+  type Cut,
+  type FragmentText,
+  fragmentText,
+  type MatrixUnit,
+  patchWords,
+} from "./dialect.ts";
+import { loadType, type Operand } from "./operand.ts";
+import { type Staging, staging } from "./staging.ts";
+import { fragmentsOf, type MatrixTile, type Patch, patchOf } from "./tile.ts";
+
+/** One way to run a product on matrix units. */
+export interface MatrixLayout {
+  readonly tile: MatrixTile;
+  readonly unit: MatrixUnit;
+}
+
+/** A product as hooks. */
+export interface Product {
+  readonly name: string;
+  readonly layout: MatrixLayout;
+  readonly a: Operand;
+  readonly b: Operand;
+  /** Rows and columns of one layer of the result, and layers (batches, phases, chunks). */
+  readonly rows: number;
+  readonly columns: number;
+  readonly layers: number;
+  readonly params: Readonly<Record<string, readonly [ParamType, number]>>;
+  /** Defines `kFrom` and `kTo`; knows `layer`, `m0`, `n0`. */
+  readonly origin: string;
+  /** Further inputs, the result, and `fn put(row, column, end, v)`. */
+  readonly inputs: readonly Buffer[];
+  readonly output: Buffer;
+  readonly head: string;
+  /** Statement that hands `v` of (`row`, `column`) to `put`; both are inside the layer. */
+  readonly write: string;
+}
+
+/** Neighbouring row tiles that are computed together, so that their columns of B are still cached. */
+const band = 8;
+
+export function matrixKernel(product: Product): KernelSpec {
+  const { name, layout, a, b, rows, columns, layers, params, inputs, output } = product;
+  const { tile, unit } = layout;
+  const [sa, sb] = [staging("a", a, tile, unit), staging("b", b, tile, unit)];
+  const patch = patchOf(tile, unit.fragment);
+  const text = fragmentText(unit, cutOf(layout, sa, sb, patch));
+  const rowTiles = Math.ceil(rows / tile.m);
+  const columnTiles = Math.ceil(columns / tile.n);
+  return kernel({
+    name,
+    inputs: [
+      { name: a.buffer, type: loadType(a.width) },
+      { name: b.buffer, type: loadType(b.width) },
+      ...inputs,
+    ],
+    outputs: [output],
+    params: {
+      ...params,
+      rowTiles: ["u32", rowTiles],
+      columnTiles: ["u32", columnTiles],
+      layers: ["u32", layers],
+    },
+    enable: text.enable,
+    builtins: text.builtins,
+    attributes: text.attributes,
+    head: [
+      sa.declare,
+      sb.declare,
+      `var<workgroup> patch_: array<${patchWords(unit) === 4 ? "vec4<f32>" : "f32"}, ${patch.size / patchWords(unit)}>;`,
+      text.head,
+      product.head,
+    ].join("\n"),
+    workgroup: [tile.rows * tile.columns * unit.subgroupSize],
+    grid: fold(rowTiles * columnTiles * layers),
+    body: [
+      originText(product),
+      sa.begin,
+      sb.begin,
+      sumsText(layout, text),
+      loopText(sa, sb, text),
+      drainText(product, patch, text),
+    ].join("\n"),
+  });
+}
+
+/** Which tile of which layer: row tiles in bands, column by column. */
+function originText({ layout, origin }: Product): string {
+  const { tile } = layout;
+  return `let tiles = p.rowTiles * p.columnTiles;
+let layer = flat / tiles;
+if (layer >= p.layers) { return; }
+let tile = flat % tiles;
+let within = tile % (${band}u * p.columnTiles);
+let row0 = tile / (${band}u * p.columnTiles) * ${band}u;
+let high = min(p.rowTiles - row0, ${band}u);
+let m0 = (row0 + within % high) * ${tile.m}u;
+let n0 = within / high * ${tile.n}u;
+const block = ${tile.k}u;
+${origin}`;
+}
+
+/** How a block is cut into fragments. */
+function cutOf({ tile, unit }: MatrixLayout, a: Staging, b: Staging, patch: Patch): Cut {
+  const f = unit.fragment;
+  const [down, across] = fragmentsOf(tile, f);
+  const places = (s: Staging, each: number, fragment: number) => {
+    const line = s.alongK ? s.stage.pitch : 1;
+    const alongK = s.alongK ? 1 : s.stage.pitch;
+    return { subgroup: each * line, fragment: fragment * line, step: f.k * alongK };
+  };
+  return {
+    a,
+    b,
+    left: places(a, tile.m / tile.rows, f.m),
+    right: places(b, tile.n / tile.columns, f.n),
+    down,
+    across,
+    steps: tile.k / f.k,
+    patch,
+  };
+}
+
+function sumsText(layout: MatrixLayout, text: FragmentText): string {
+  return `let sub = ${text.subgroup};
+let sub_row = sub / ${layout.tile.columns}u; let sub_column = sub % ${layout.tile.columns}u;
+${text.declare}`;
+}
+
+function loopText(a: Staging, b: Staging, text: FragmentText): string {
+  const spots = [a.firstSpots, b.firstSpots].filter((line) => line !== "");
+  return [
+    "var k = kFrom; var turn = 0u;",
+    ...spots,
+    spots.length ? "workgroupBarrier();" : "",
+    a.fetch,
+    b.fetch,
+    "for (var done = kFrom; done < kTo; done += block) {",
+    a.store,
+    b.store,
+    "workgroupBarrier();",
+    "k += block; turn = block - turn;",
+    a.advance,
+    b.advance,
+    a.fetch,
+    b.fetch,
+    a.nextSpots,
+    b.nextSpots,
+    text.multiply,
+    "workgroupBarrier();",
+    "}",
+  ]
+    .filter((line) => line !== "")
+    .join("\n");
+}
+
+/** Fragments go out one row of them at a time, a patch after the other. */
+function drainText(product: Product, patch: Patch, text: FragmentText): string {
+  const { layout, write } = product;
+  const { tile, unit } = layout;
+  const f = unit.fragment;
+  const [down, across] = fragmentsOf(tile, f);
+  const threads = tile.rows * tile.columns * unit.subgroupSize;
+  const perRow = patch.columns / 4;
+  const fours = tile.rows * tile.columns * f.m * perRow;
+  const at = `(part * ${patch.each}u + r * ${patch.pitch}u + c)`;
+  const value =
+    patchWords(unit) === 4
+      ? `patch_[${at} / 4u]`
+      : `vec4<f32>(${[0, 1, 2, 3].map((q) => `patch_[${at} + ${q}u]`)})`;
+  const groups = across / tile.patch;
+  return unroll(down * groups, (n) => {
+    const [i, g] = [Math.floor(n / groups), n % groups];
+    return `${unroll(tile.patch, (j) => text.store(i, g * tile.patch + j, j * f.n))}
+workgroupBarrier();
+for (var e = lid.x; e < ${fours}u; e += ${threads}u) {
+let part = e / ${f.m * perRow}u; let r = e / ${perRow}u % ${f.m}u; let c = e % ${perRow}u * 4u;
+let row = m0 + part / ${tile.columns}u * ${tile.m / tile.rows}u + ${i * f.m}u + r;
+let column = n0 + part % ${tile.columns}u * ${tile.n / tile.columns}u + ${g * patch.columns}u + c;
+if (row < mEnd && column < nEnd) { let v = ${value}; ${write} }
+}
+workgroupBarrier();`;
+  });
+}

@@ -1,0 +1,26 @@
+/** Products of f16 operands on matrix units (tensor cores). */
+export type { MatrixLayout } from "./body.ts";
+export type { MatrixCaps, MatrixConfig, MatrixDialect } from "./caps.ts";
+export { halfFragments } from "./caps.ts";
+export { matrixConvKernel } from "./conv.ts";
+export type { MatrixUnit } from "./dialect.ts";
+export { matrixInputGradKernel } from "./input-grad.ts";
+export { matrixMatmulKernel } from "./matmul.ts";
+export {
+  convNeeds,
+  inputGradNeeds,
+  type MatrixPlan,
+  matmulNeeds,
+  matrixConvPlans,
+  matrixInputGradPlans,
+  matrixMatmulPlans,
+  matrixMisfit,
+  matrixTiles,
+  matrixWeightGradPlans,
+  type ProductNeeds,
+  trialMatrixKernel,
+  weightGradNeeds,
+  workgroupBytes,
+} from "./plans.ts";
+export type { MatrixTile } from "./tile.ts";
+export { matrixWeightGradChunks, matrixWeightGradKernel } from "./weight-grad.ts";
