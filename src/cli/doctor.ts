@@ -6,23 +6,39 @@ import type { CommandSpec, Outcome } from "./command.ts";
 import { describeMachine, featuresOf } from "./environment.ts";
 import { exitCodes } from "./exit.ts";
 import { formatFields } from "./fields.ts";
+import { flag } from "./flags.ts";
+import { memoryReport } from "./memory-report.ts";
 import { adapter } from "./options.ts";
 import { describePlans } from "./plans.ts";
 import { type CheckResult, selfTest } from "./self-test.ts";
 import type { Terminal } from "./terminal.ts";
 
-const settings = z.strictObject({ adapter });
+const settings = z.strictObject({
+  adapter,
+  memory: flag(
+    z.string(),
+    "the memory that training takes, before it starts: a config file as train takes it, or a run folder",
+    { value: "config" },
+  ),
+});
 
 export const doctor: CommandSpec = {
   name: "doctor",
   summary: "Shows the GPU, its limits and features, and tests it",
-  examples: ["loupe doctor", "loupe doctor --adapter nvidia --json"],
+  arguments: "[method]",
+  examples: [
+    "loupe doctor",
+    "loupe doctor --adapter nvidia --json",
+    "loupe doctor cdo --memory config.json",
+  ],
   settings,
-  async run({ read, terminal }) {
+  async run({ args, read, terminal }) {
     const told = await read(settings);
     const opened = await open(told.settings.adapter, terminal);
     if (opened instanceof LoupeError) return withoutDevice(opened, terminal);
     try {
+      const { memory } = told.settings;
+      if (memory !== undefined) return await memoryReport(opened, memory, args[0] ?? "cdo");
       return report(opened, await selfTest(opened, terminal.now));
     } finally {
       opened.close();

@@ -5,6 +5,7 @@
 import { LoupeError } from "../error.ts";
 import type { Device } from "./device.ts";
 import type { Prepared } from "./queue.ts";
+import { takeBytes } from "./read.ts";
 
 /** One launch as it ran. */
 export interface ProfiledLaunch {
@@ -78,12 +79,11 @@ export class Profiler {
   }
 
   /** Waits for the work and reads the times. */
-  async collect(adapter: string): Promise<Profile> {
+  async collect(device: Device): Promise<Profile> {
     const launches: ProfiledLaunch[] = [];
     let origin: bigint | undefined;
     for (const { prepared, staging } of this.#parts) {
-      await staging.mapAsync(GPUMapMode.READ);
-      const times = new BigUint64Array(staging.getMappedRange());
+      const times = new BigUint64Array(await takeBytes(staging, device.queue));
       origin ??= times[0] as bigint;
       prepared.forEach(({ launch }, i) => {
         const [begin, end] = [times[2 * i] as bigint, times[2 * i + 1] as bigint];
@@ -91,9 +91,8 @@ export class Profiler {
         const duration = Math.max(0, Number(end - begin));
         launches.push({ name: launch.spec.name, shapes: launch.shapes, start, duration });
       });
-      staging.destroy();
     }
-    return { adapter, launches, left: this.#left };
+    return { adapter: device.adapter.name, launches, left: this.#left };
   }
 }
 
@@ -120,5 +119,5 @@ export async function profile(
   } finally {
     device.queue.profiler = undefined;
   }
-  return profiler.collect(device.adapter.name);
+  return profiler.collect(device);
 }

@@ -13,12 +13,12 @@ export async function readBuffer(
   const staging = gpu.createBuffer({ size, usage, label: "read-back" });
   try {
     queue.copy(from.buffer, from.offset, staging, 0, size);
-    await mapped(staging, queue);
-    await queue.settleErrors();
-    return staging.getMappedRange().slice(0, from.bytes);
-  } finally {
+  } catch (error) {
     staging.destroy();
+    throw error;
   }
+  const bytes = await takeBytes(staging, queue);
+  return bytes.byteLength === from.bytes ? bytes : bytes.slice(0, from.bytes);
 }
 
 async function mapped(staging: GPUBuffer, queue: Queue): Promise<void> {
@@ -26,5 +26,16 @@ async function mapped(staging: GPUBuffer, queue: Queue): Promise<void> {
     await staging.mapAsync(GPUMapMode.READ);
   } catch (cause) {
     throw await queue.explain("read", cause);
+  }
+}
+
+/** The bytes of a buffer made for reading, which is destroyed, once the work that fills it is done. */
+export async function takeBytes(staging: GPUBuffer, queue: Queue): Promise<ArrayBuffer> {
+  try {
+    await mapped(staging, queue);
+    await queue.settleErrors();
+    return staging.getMappedRange().slice(0);
+  } finally {
+    staging.destroy();
   }
 }
