@@ -25,6 +25,7 @@ import {
   memoryLimit,
   output,
   plans,
+  profile,
   seed,
   weights,
 } from "./options.ts";
@@ -52,6 +53,7 @@ const settings = z.strictObject({
   adapter,
   memoryLimit,
   plans,
+  profile,
 });
 
 export const features: CommandSpec = {

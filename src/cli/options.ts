@@ -53,6 +53,11 @@ export const plans = flag(
   "table of measured plans from `loupe tune --output`, or `none`; default: what was measured on this GPU",
   { value: "file|none" },
 );
+export const profile = flag(
+  text(),
+  "time every kernel on the GPU: a table on the terminal, and a trace for Perfetto in this file",
+  { value: "file.json" },
+);
 export const maskThreshold = flag(
   z.int().min(0).max(254),
   "mask values above it are defective; default 0, as in the references",

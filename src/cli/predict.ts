@@ -16,7 +16,16 @@ import { exitCodes } from "./exit.ts";
 import { flag, whole } from "./flags.ts";
 import { type Failure, findImages, readableBatches } from "./images.ts";
 import { type Interrupt, Interrupted, listenForInterrupt } from "./interrupt.ts";
-import { adapter, images, maps, memoryLimit, output, plans, threshold } from "./options.ts";
+import {
+  adapter,
+  images,
+  maps,
+  memoryLimit,
+  output,
+  plans,
+  profile,
+  threshold,
+} from "./options.ts";
 import { drawPrediction, mapFile } from "./pictures.ts";
 import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
@@ -28,6 +37,7 @@ const settings = z.strictObject({
   adapter,
   memoryLimit,
   plans,
+  profile,
   batchSize: flag(whole(1), "images a step; default 8", { value: "number" }),
   output: output("where results go; default <run>/predictions"),
   threshold,

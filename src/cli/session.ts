@@ -6,6 +6,7 @@ import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../model
 import { defined } from "./defined.ts";
 import { findMethod, type Method } from "./methods.ts";
 import { planSource } from "./plans.ts";
+import { profiled } from "./profiled.ts";
 import type { Terminal } from "./terminal.ts";
 import { downloadProgress } from "./weights.ts";
 
@@ -16,6 +17,8 @@ export interface DeviceSettings {
   readonly memoryLimit?: number | undefined;
   /** A table of measured plans, or `none`. */
   readonly plans?: string | undefined;
+  /** A file for the times of all kernels. */
+  readonly profile?: string | undefined;
 }
 
 /** Opens the GPU; what the user should know about it becomes a warning. Throws `device`. */
@@ -39,7 +42,7 @@ export async function withDevice<T>(
 ): Promise<T> {
   const device = await openGpu(settings, terminal);
   try {
-    return await work(device);
+    return await profiled(settings.profile, device, terminal, () => work(device));
   } finally {
     device.close();
   }

@@ -16,6 +16,7 @@ import {
   memoryLimit,
   output,
   plans,
+  profile,
   protocol,
   seed,
   testFraction,
@@ -32,6 +33,7 @@ const common = {
   adapter,
   memoryLimit,
   plans,
+  profile,
   output: output(
     "folder of the run; default runs/<method>-<class>-<backbone>-<n>; with several classes one folder each in it",
   ),

@@ -10,6 +10,7 @@ import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
+import { profiled } from "./profiled.ts";
 import { type DeviceSettings, loadTeacher, openGpu } from "./session.ts";
 import { beginRun } from "./train-begin.ts";
 import type { FinishedRun } from "./train-finish.ts";
@@ -114,10 +115,15 @@ async function eachClass(
         interrupt.check(work.stopped);
         const device = await gpu.open();
         const start = { place, told, method, device };
-        const run =
-          place.resume || !teacher
-            ? await resumeRun(start, work)
-            : await beginRun({ ...start, teacher }, work);
+        const go = () =>
+          place.resume || !teacher ? resumeRun(start, work) : beginRun({ ...start, teacher }, work);
+        const isFirst = finished.length + failed.length === 0; // one trace, not one over the other
+        const run = await profiled(
+          isFirst ? told.settings.profile : undefined,
+          device,
+          terminal,
+          go,
+        );
         // the maps of many classes would fill the memory
         finished.push({ ...run, result: { ...run.result, predictions: [] } });
       } catch (error) {
