@@ -20,6 +20,8 @@ export interface CdoConfig {
   readonly learningRate: number;
   /** Total L2 norm the gradient is clipped to; 0 does not clip. */
   readonly clipNorm: number;
+  /** Keep less for the gradients and compute it again: the same results in a third more time and a fraction of the memory. */
+  readonly checkpointActivations: boolean;
   /** MOM: train on images with white-noise patches, and push their features apart. */
   readonly mom: boolean;
   /** OOM: weight each pixel by (d/μ)^γ or (μ/d)^γ. */
@@ -44,6 +46,7 @@ export interface CdoConfig {
 const shared = {
   backbone: "hrnet_w32",
   imageSize: 256,
+  checkpointActivations: false,
   mom: true,
   oom: true,
   gamma: 2,
@@ -92,6 +95,7 @@ const rules: fields.FieldRules<CdoConfig> = {
   batchSize: fields.whole(1, most.batchSize),
   learningRate: fields.number("a number above 0", (v) => v > 0),
   clipNorm: fields.number("0 (off) or more", atLeastZero),
+  checkpointActivations: fields.flag,
   mom: fields.flag,
   oom: fields.flag,
   gamma: fields.number("0 or more", atLeastZero),

@@ -150,11 +150,12 @@ export class Cdo implements Detector {
 
   #learn(images: Tensor, masks: Tensor): Tensor {
     const apprentice = this.#apprentice.train();
-    const { gamma, oom, version } = this.#config;
+    const { gamma, oom, version, checkpointActivations } = this.#config;
     const loss = cdoLoss(this.#expert.forward(images), apprentice.forward(images), masks, {
       gamma,
       oom,
       normaliseFirst: version === "2025",
+      recompute: checkpointActivations,
     });
     backward(loss, undefined, { freeGraph: true });
     if (this.#config.clipNorm > 0) clipGradNorm(apprentice.parameters(), this.#config.clipNorm);

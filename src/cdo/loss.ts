@@ -17,6 +17,7 @@ import {
   mul,
   noGrad,
   normalize,
+  recompute,
   reshape,
   sub,
   sum,
@@ -30,6 +31,8 @@ export interface CdoLossOptions {
   readonly oom: boolean;
   /** True: features are normalised before the resize and again after (2025); false: only after (2023). */
   readonly normaliseFirst: boolean;
+  /** Resized features are not kept for the gradient but made again. Default false. */
+  readonly recompute?: boolean;
 }
 
 /** Smallest d inside a weight. reference: d = 0 gave an infinite weight and a NaN loss. */
@@ -58,7 +61,9 @@ export function cdoLoss(
   const size = [h, w] as const;
   const small = noGrad(() => reshape(interpolate(mask, { size, mode: "nearest" }), [n * h * w]));
   const levels = teacher.map((e, l) => {
-    const d = discrepancy(e, student[l] as Tensor, size, options.normaliseFirst);
+    const a = student[l] as Tensor;
+    const make = () => discrepancy(e, a, size, options.normaliseFirst);
+    const d = options.recompute ? (recompute([e, a], () => [make()])[0] as Tensor) : make();
     return levelLoss(d, small, n, options);
   });
   return levels.reduce((a, b) => add(a, b));

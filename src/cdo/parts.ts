@@ -29,12 +29,13 @@ export function createExpert(
 
 export function createApprentice(
   device: Device,
-  { backbone, version }: CdoConfig,
+  { backbone, version, checkpointActivations }: CdoConfig,
   rng: Rng | undefined,
 ): Backbone {
   // reference: torchvision's ResNet, used in 2023, does not start its last BatchNorms from zero
   const build = { device, rng: rng?.fork("student") };
-  return findBackbone(backbone).create(build, { zeroInitLast: version === "2025" });
+  const apprentice = findBackbone(backbone).create(build, { zeroInitLast: version === "2025" });
+  return apprentice.recomputeActivations(checkpointActivations);
 }
 
 export function createOptimiser(

@@ -49,6 +49,10 @@ const cdoSettings = z.strictObject({
   clipNorm: flag(z.number().min(0), "L2 norm the gradient is clipped to; 0: not at all", {
     value: "norm",
   }),
+  checkpointActivations: flag(
+    z.boolean(),
+    "keep less in memory for the gradients and compute it again: the same results, a third slower",
+  ),
   gamma: flag(z.number().min(0), "exponent of OOM's weights", { value: "number" }),
   oom: flag(z.boolean(), "no overlap optimisation: every pixel weighs the same", { on: true }),
   mom: flag(z.boolean(), "no margin optimisation: train without synthetic anomalies", { on: true }),

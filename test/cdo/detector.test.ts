@@ -171,6 +171,21 @@ test("predicting between two steps changes neither", async () => {
   for (const cdo of [plain, asked]) cdo.dispose();
 });
 
+test("checkpointed activations train to the same bits and keep less than half for the gradients", async () => {
+  const results = [];
+  for (const checkpointActivations of [true, false]) {
+    const cdo = make({ checkpointActivations, imageSize: 64 }, drawn);
+    const { activations } = cdo.trainingMemory().plan;
+    const losses = [await trainStep(cdo), await trainStep(cdo, { ...start, iteration: 1 })];
+    results.push({ activations, losses, bytes: await bytesOf(cdo) });
+    cdo.dispose();
+  }
+  const [again, kept] = results as [(typeof results)[0], (typeof results)[0]];
+  expect(again.losses).toEqual(kept.losses);
+  expect(again.bytes.equals(kept.bytes)).toBe(true);
+  expect(again.activations / kept.activations).toBeLessThan(0.5);
+});
+
 test("recorded steps give the bits of steps that are computed anew, over decays, odd batches and predictions", async () => {
   const config = { epochs: 5, clipNorm: 1, learningRate: 1e-3 };
   const results: { seen: unknown[]; bytes: Buffer }[] = [];
