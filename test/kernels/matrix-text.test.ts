@@ -67,7 +67,7 @@ function variants(): Variant[] {
   };
   for (const unit of units) {
     for (const tile of matrixTiles) {
-      const layout = { tile, unit };
+      const layout = { tile, unit, parts: 1 };
       const { m, n, k } = unit.fragment;
       const label = `${tile.m}×${tile.n}×${tile.k} of ${m}×${n}×${k}, ${unit.packing} packed, ${unit.dialect}`;
       for (const size of [64, 68, 67]) {
@@ -98,8 +98,8 @@ function variants(): Variant[] {
         add(`input gradient, ${sizes}`, layout, inputGradNeeds(s), () =>
           matrixInputGradKernel(s, layout, types),
         );
-        add(`weight gradient, ${sizes}`, layout, weightGradNeeds(s, 4), () =>
-          matrixWeightGradKernel(s, layout, { ...types, result: "f32" }, 4),
+        add(`weight gradient, ${sizes}`, layout, weightGradNeeds(s), () =>
+          matrixWeightGradKernel(s, layout, { ...types, result: "f32" }),
         );
       }
     }

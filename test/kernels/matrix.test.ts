@@ -40,7 +40,7 @@ const small: MatrixTile = { m: 32, n: 32, k: 16, rows: 2, columns: 1, patch: 2 }
 const limits = { workgroupMemory: 49_152, workgroupThreads: 256 };
 
 function layout(tile: MatrixTile = small, change: Partial<MatrixUnit> = {}): MatrixLayout {
-  return { tile, unit: { ...unit, ...change } };
+  return { tile, unit: { ...unit, ...change }, parts: 1 };
 }
 
 function checked(l: MatrixLayout, needs: ProductNeeds): MatrixLayout {
@@ -48,9 +48,11 @@ function checked(l: MatrixLayout, needs: ProductNeeds): MatrixLayout {
   return l;
 }
 
+type Input = readonly [Float32Array<ArrayBuffer>, "f16" | "f32"];
+
 async function run(
   spec: KernelSpec,
-  inputs: readonly (readonly [Float32Array<ArrayBuffer>, "f16" | "f32"])[],
+  inputs: readonly Input[],
   size: number,
   result: "f16" | "f32" = "f32",
 ): Promise<Float32Array> {
@@ -61,6 +63,25 @@ async function run(
     return [out];
   });
   return y as Float32Array;
+}
+
+/** In one part, and in three that are added here, the product of two operands is exactly `want`. */
+async function gives(
+  want: Float32Array,
+  make: (parts: number) => KernelSpec,
+  a: Float32Array<ArrayBuffer>,
+  b: Float32Array<ArrayBuffer>,
+): Promise<void> {
+  for (const parts of [1, 3]) {
+    const operands = [a, b].map((data) => [data, "f16"] as const);
+    const got = await run(make(parts), operands, parts * want.length);
+    const sums = want.map((_, i) =>
+      Array.from({ length: parts }, (_, part) => got[part * want.length + i] as number).reduce(
+        (x, y) => x + y,
+      ),
+    );
+    expect(difference(sums, want)).toBe("none");
+  }
 }
 
 /** The first difference, as text: a bare comparison of long arrays says little. */
@@ -86,20 +107,10 @@ const product: MatmulShape = {
 };
 
 async function multiplies(s: MatmulShape, l: MatrixLayout): Promise<void> {
-  const [a, b] = [
-    wholes(s.m * s.k + (s.batch - 1) * s.strideA, 1),
-    wholes(s.k * s.n + (s.batch - 1) * s.strideB, 2),
-  ];
-  const spec = matrixMatmulKernel(s, checked(l, matmulNeeds(s)), half, {});
-  const got = await run(
-    spec,
-    [
-      [a, "f16"],
-      [b, "f16"],
-    ],
-    s.batch * s.m * s.n,
-  );
-  expect(difference(got, matmulOf(s, a, b))).toBe("none");
+  const a = wholes(s.m * s.k + (s.batch - 1) * s.strideA, 1);
+  const b = wholes(s.k * s.n + (s.batch - 1) * s.strideB, 2);
+  checked(l, matmulNeeds(s));
+  await gives(matmulOf(s, a, b), (parts) => matrixMatmulKernel(s, { ...l, parts }, half, {}), a, b);
 }
 
 describe("a product of matrices", () => {
@@ -222,88 +233,35 @@ describe("a convolution", () => {
     const dy = wholes(s.n * s.oh * s.ow * s.k, 5);
 
     test(`of ${name} is exact`, async () => {
-      const spec = matrixConvKernel(s, checked(layout(), convNeeds(s)), half, {});
-      const y = await run(
-        spec,
-        [
-          [x, "f16"],
-          [w, "f16"],
-        ],
-        dy.length,
-      );
-      expect(difference(y, convOf(s, x, w))).toBe("none");
+      const l = checked(layout(), convNeeds(s));
+      await gives(convOf(s, x, w), (parts) => matrixConvKernel(s, { ...l, parts }, half, {}), x, w);
     });
 
     test(`of ${name} has an exact input gradient`, async () => {
-      const spec = matrixInputGradKernel(s, checked(layout(), inputGradNeeds(s)), half);
-      const dx = await run(
-        spec,
-        [
-          [dy, "f16"],
-          [w, "f16"],
-        ],
-        x.length,
-      );
-      expect(difference(dx, inputGradOf(s, dy, w))).toBe("none");
+      const l = checked(layout(), inputGradNeeds(s));
+      const make = (parts: number) => matrixInputGradKernel(s, { ...l, parts }, half);
+      await gives(inputGradOf(s, dy, w), make, dy, w);
     });
 
-    test(`of ${name} has an exact weight gradient in one chunk and in three`, async () => {
-      const want = weightGradOf(s, x, dy);
-      for (const chunks of [1, 3]) {
-        const l = checked(layout(), weightGradNeeds(s, chunks));
-        const spec = matrixWeightGradKernel(s, l, half, chunks);
-        const parts = await run(
-          spec,
-          [
-            [x, "f16"],
-            [dy, "f16"],
-          ],
-          chunks * w.length,
-        );
-        const dw = want.map((_, i) =>
-          sumOf(chunks, (part) => parts[part * want.length + i] as number),
-        );
-        expect(difference(dw, want)).toBe("none");
-      }
+    test(`of ${name} has an exact weight gradient`, async () => {
+      const l = checked(layout(), weightGradNeeds(s));
+      const make = (parts: number) => matrixWeightGradKernel(s, { ...l, parts }, half);
+      await gives(weightGradOf(s, x, dy), make, x, dy);
     });
   }
 
-  test("is exact in a large tile, forward and back", async () => {
+  test("is exact in a tile of several columns and steps, forward and back", async () => {
     const s = conv({ n: 3, h: 10, w: 11, c: 40, k: 72, strideH: 2, strideW: 2 });
     const x = wholes(s.n * s.h * s.w * s.c, 3);
     const w = wholes(s.kh * s.kw * s.c * s.k, 4);
     const dy = wholes(s.n * s.oh * s.ow * s.k, 5);
-    const l = layout(matrixTiles.find((t) => t.m === 64));
-    const forward = matrixConvKernel(s, checked(l, convNeeds(s)), half, {});
-    const y = await run(
-      forward,
-      [
-        [x, "f16"],
-        [w, "f16"],
-      ],
-      dy.length,
-    );
-    expect(difference(y, convOf(s, x, w))).toBe("none");
-    const back = matrixInputGradKernel(s, checked(l, inputGradNeeds(s)), half);
-    const dx = await run(
-      back,
-      [
-        [dy, "f16"],
-        [w, "f16"],
-      ],
-      x.length,
-    );
-    expect(difference(dx, inputGradOf(s, dy, w))).toBe("none");
-    const weight = matrixWeightGradKernel(s, checked(l, weightGradNeeds(s, 1)), half, 1);
-    const dw = await run(
-      weight,
-      [
-        [x, "f16"],
-        [dy, "f16"],
-      ],
-      w.length,
-    );
-    expect(difference(dw, weightGradOf(s, x, dy))).toBe("none");
+    const l = layout({ m: 32, n: 64, k: 32, rows: 2, columns: 2, patch: 1 });
+    for (const needs of [convNeeds(s), inputGradNeeds(s), weightGradNeeds(s)]) checked(l, needs);
+    await gives(convOf(s, x, w), (parts) => matrixConvKernel(s, { ...l, parts }, half, {}), x, w);
+    const back = (parts: number) => matrixInputGradKernel(s, { ...l, parts }, half);
+    await gives(inputGradOf(s, dy, w), back, dy, w);
+    const weight = (parts: number) => matrixWeightGradKernel(s, { ...l, parts }, half);
+    await gives(weightGradOf(s, x, dy), weight, x, dy);
   });
 
   test("ends with scale, shift, residual and relu, rounded to f16", async () => {
@@ -331,9 +289,3 @@ describe("a convolution", () => {
     }
   });
 });
-
-function sumOf(count: number, value: (i: number) => number): number {
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += value(i);
-  return sum;
-}

@@ -22,6 +22,8 @@ import { fragmentsOf, type MatrixTile, type Patch, patchOf } from "./tile.ts";
 export interface MatrixLayout {
   readonly tile: MatrixTile;
   readonly unit: MatrixUnit;
+  /** Parts into which the summed axis is cut. A second pass adds them, in a fixed order. */
+  readonly parts: number;
 }
 
 /** A product as hooks. */
@@ -30,18 +32,20 @@ export interface Product {
   readonly layout: MatrixLayout;
   readonly a: Operand;
   readonly b: Operand;
-  /** Rows and columns of one layer of the result, and layers (batches, phases, chunks). */
+  /** Rows and columns of one layer of the result, and layers (batches, phases). */
   readonly rows: number;
   readonly columns: number;
   readonly layers: number;
+  /** Rows of the result in memory, of all layers. */
+  readonly height: number;
   readonly params: Readonly<Record<string, readonly [ParamType, number]>>;
-  /** Defines `kFrom` and `kTo`; knows `layer`, `m0`, `n0`. */
+  /** Defines `kEnd`, `mEnd` and `nEnd`: the length of the summed axis, rows and columns; knows `layer`. */
   readonly origin: string;
   /** Further inputs, the result, and `fn put(row, column, end, v)`. */
   readonly inputs: readonly Buffer[];
   readonly output: Buffer;
   readonly head: string;
-  /** Statement that hands `v` of (`row`, `column`) to `put`; both are inside the layer. */
+  /** Statement that hands `v` of (`row`, `column`) of the layer to `put`; rows of the part begin at `part0`. */
   readonly write: string;
 }
 
@@ -49,8 +53,8 @@ export interface Product {
 const band = 8;
 
 export function matrixKernel(product: Product): KernelSpec {
-  const { name, layout, a, b, rows, columns, layers, params, inputs, output } = product;
-  const { tile, unit } = layout;
+  const { name, layout, a, b, rows, columns, layers, height, params, inputs, output } = product;
+  const { tile, unit, parts } = layout;
   const [sa, sb] = [staging("a", a, tile, unit), staging("b", b, tile, unit)];
   const patch = patchOf(tile, unit.fragment);
   const text = fragmentText(unit, cutOf(layout, sa, sb, patch));
@@ -69,6 +73,8 @@ export function matrixKernel(product: Product): KernelSpec {
       rowTiles: ["u32", rowTiles],
       columnTiles: ["u32", columnTiles],
       layers: ["u32", layers],
+      parts: ["u32", parts],
+      height: ["u32", height],
     },
     enable: text.enable,
     builtins: text.builtins,
@@ -81,7 +87,7 @@ export function matrixKernel(product: Product): KernelSpec {
       product.head,
     ].join("\n"),
     workgroup: [tile.rows * tile.columns * unit.subgroupSize],
-    grid: fold(rowTiles * columnTiles * layers),
+    grid: fold(rowTiles * columnTiles * layers * parts),
     body: [
       originText(product),
       sa.begin,
@@ -97,8 +103,10 @@ export function matrixKernel(product: Product): KernelSpec {
 function originText({ layout, origin }: Product): string {
   const { tile } = layout;
   return `let tiles = p.rowTiles * p.columnTiles;
-let layer = flat / tiles;
-if (layer >= p.layers) { return; }
+let part = flat / (tiles * p.layers);
+if (part >= p.parts) { return; }
+let layer = flat / tiles % p.layers;
+let part0 = part * p.height;
 let tile = flat % tiles;
 let within = tile % (${band}u * p.columnTiles);
 let row0 = tile / (${band}u * p.columnTiles) * ${band}u;
@@ -106,7 +114,9 @@ let high = min(p.rowTiles - row0, ${band}u);
 let m0 = (row0 + within % high) * ${tile.m}u;
 let n0 = within / high * ${tile.n}u;
 const block = ${tile.k}u;
-${origin}`;
+${origin}
+let share = (kEnd + p.parts * block - 1u) / (p.parts * block) * block;
+let kFrom = part * share; let kTo = min(kFrom + share, kEnd);`;
 }
 
 /** How a block is cut into fragments. */

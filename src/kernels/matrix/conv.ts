@@ -85,12 +85,12 @@ export function matrixConvKernel(
     rows: s.n * s.oh * s.ow,
     columns: s.k,
     layers: 1,
+    height: s.n * s.oh * s.ow,
     params: convParams(s, {}),
-    origin:
-      "let kFrom = 0u; let kTo = p.kh * p.kw * p.c; let mEnd = p.n * p.oh * p.ow; let nEnd = p.k;",
+    origin: "let kEnd = p.kh * p.kw * p.c; let mEnd = p.n * p.oh * p.ow; let nEnd = p.k;",
     inputs: write.inputs,
     output: write.output,
     head: write.head,
-    write: "put(row, column, nEnd, v);",
+    write: "put(part0 + row, column, nEnd, v);",
   });
 }

@@ -23,4 +23,4 @@ export {
   workgroupBytes,
 } from "./plans.ts";
 export type { MatrixTile } from "./tile.ts";
-export { matrixWeightGradChunks, matrixWeightGradKernel } from "./weight-grad.ts";
+export { matrixWeightGradKernel } from "./weight-grad.ts";

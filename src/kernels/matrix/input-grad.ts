@@ -92,6 +92,7 @@ export function matrixInputGradKernel(
     rows: s.n * hp * wp,
     columns: s.c,
     layers: s.strideH * s.strideW,
+    height: s.n * s.h * s.w,
     params: convParams(s, {
       hp,
       wp,
@@ -106,10 +107,10 @@ let j0 = first_tap(px + p.padLeft, p.dilationW, p.strideW, p.kw);
 let ni = taps_from(i0, p.kh, p.tapStepH); let nj = taps_from(j0, p.kw, p.tapStepW);
 let firstY = (i32(py + p.padTop) - i32(i0 * p.dilationH)) / i32(p.strideH);
 let firstX = (i32(px + p.padLeft) - i32(j0 * p.dilationW)) / i32(p.strideW);
-let kFrom = 0u; let kTo = ni * nj * p.k; let mEnd = p.n * p.hp * p.wp; let nEnd = p.c;`,
+let kEnd = ni * nj * p.k; let mEnd = p.n * p.hp * p.wp; let nEnd = p.c;`,
     inputs: [],
     output: write.output,
     head: `${tapsOfGroup}\n${write.head}`,
-    write: "let to = a_spots[row - m0].w; if (to >= 0) { put(u32(to), column, nEnd, v); }",
+    write: "let to = a_spots[row - m0].w; if (to >= 0) { put(part0 + u32(to), column, nEnd, v); }",
   });
 }

@@ -38,6 +38,7 @@ export function matrixMatmulKernel(
     rows: m,
     columns: n,
     layers: batch,
+    height: batch * m,
     params: {
       m: ["u32", m],
       n: ["u32", n],
@@ -45,10 +46,10 @@ export function matrixMatmulKernel(
       strideA: ["u32", strideA],
       strideB: ["u32", strideB],
     },
-    origin: "let kFrom = 0u; let kTo = p.k; let mEnd = p.m; let nEnd = p.n;",
+    origin: "let kEnd = p.k; let mEnd = p.m; let nEnd = p.n;",
     inputs: write.inputs,
     output: write.output,
     head: write.head,
-    write: "put(layer * p.m + row, column, nEnd, v);",
+    write: "put(part0 + layer * p.m + row, column, nEnd, v);",
   });
 }

@@ -17,7 +17,6 @@ import { matrixMatmulKernel } from "./matmul.ts";
 import { type LoadWidth, widthOf } from "./operand.ts";
 import { dealOf, spotsOf } from "./staging.ts";
 import { type MatrixTile, misfit, patchOf, stageOf, tileName } from "./tile.ts";
-import { matrixWeightGradChunks } from "./weight-grad.ts";
 
 /** A product on matrix units: f16 operands, f32 sums. */
 export interface MatrixPlan extends Plan, MatrixLayout {
@@ -52,10 +51,10 @@ export interface ProductNeeds {
   readonly largest: number;
 }
 
-const threadsOf = ({ tile, unit }: MatrixLayout) => tile.rows * tile.columns * unit.subgroupSize;
+const threadsOf = ({ tile, unit }: Shape) => tile.rows * tile.columns * unit.subgroupSize;
 
 /** Bytes of workgroup memory. */
-export function workgroupBytes({ tile, unit }: MatrixLayout, needs: ProductNeeds): number {
+export function workgroupBytes({ tile, unit }: Shape, needs: ProductNeeds): number {
   const stages = [
     [needs.a, stageOf(needs.a.alongK, tile.m, tile.k)],
     [needs.b, stageOf(needs.b.alongK, tile.n, tile.k)],
@@ -67,12 +66,14 @@ export function workgroupBytes({ tile, unit }: MatrixLayout, needs: ProductNeeds
   return staged.reduce((sum, bytes) => sum + bytes, patchOf(tile, unit.fragment).size * 4);
 }
 
+/** A tile and a unit, without the parts. */
+type Shape = Omit<MatrixLayout, "parts">;
 type Limits = Pick<Caps, "workgroupMemory" | "workgroupThreads">;
 type MatrixReady = Limits & Pick<Caps, "matrix">;
 
 /** Why a product can't be computed with this layout, or undefined. */
 export function matrixMisfit(
-  layout: MatrixLayout,
+  layout: Shape,
   needs: ProductNeeds,
   limits: Limits,
 ): string | undefined {
@@ -96,19 +97,46 @@ export function matrixMisfit(
   return needs.largest < 2 ** 31 ? undefined : "a tensor of 2³¹ elements";
 }
 
-/** Multiprocessors of the GPU these tiles were made for. */
-const multiprocessors = 132;
+/** The GPU these tiles were made for: multiprocessors; products and bytes of memory each clock. */
+const gpu = { processors: 132, products: 600, bytes: 1900 };
+/** Clocks of one more launch. */
+const launchClocks = 8000;
+/** Products that a part sums at least, and most partial sums: 64 MiB of f32. */
+const leastPart = 256;
+const mostPartials = 16 * 2 ** 20;
 
-/** Time of a product in arbitrary units: rounds of tiles, each reading `m + n` to multiply `m · n`. */
-function estimate({ tile }: MatrixLayout, { rows, columns, layers }: ProductNeeds): number {
-  const tiles = Math.ceil(rows / tile.m) * Math.ceil(columns / tile.n) * layers;
-  const cost = 1 + 32 * (1 / tile.m + 1 / tile.n);
-  return Math.ceil(tiles / multiprocessors) * tile.m * tile.n * cost;
+interface Guess {
+  readonly parts: number;
+  readonly clocks: number;
+}
+
+/** Clocks of a product: rounds of tiles, each reading `m + n` to multiply `m · n`; then the second pass. */
+function clocksOf(tile: MatrixTile, needs: ProductNeeds, parts: number): number {
+  const { rows, columns, layers, sum } = needs;
+  const tiles = Math.ceil(rows / tile.m) * Math.ceil(columns / tile.n) * layers * parts;
+  const blocks = Math.ceil(sum / tile.k / parts) + 2; // two more to begin and to end
+  const reads = 1 + 32 * (1 / tile.m + 1 / tile.n);
+  const each = (tile.m * tile.n * tile.k * blocks * reads) / gpu.products;
+  const second =
+    parts > 1 ? (rows * columns * layers * (8 * parts + 2)) / gpu.bytes + launchClocks : 0;
+  return Math.ceil(tiles / gpu.processors) * each + second;
+}
+
+/** The best number of parts. */
+function guess(tile: MatrixTile, needs: ProductNeeds): Guess {
+  const { rows, columns, layers, sum } = needs;
+  const most = Math.min(sum / leastPart, mostPartials / (rows * columns * layers));
+  const choices = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128].filter(
+    (n) => n === 1 || n <= most,
+  );
+  return choices
+    .map((parts) => ({ parts, clocks: clocksOf(tile, needs, parts) }))
+    .reduce((best, other) => (other.clocks < best.clocks ? other : best));
 }
 
 /** Everything that fits, best first. */
-export function matrixPlansOf(
-  needs: (layout: MatrixLayout) => ProductNeeds,
+function plansOf(
+  needs: ProductNeeds,
   { operands }: ProductTypes,
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
@@ -118,13 +146,13 @@ export function matrixPlansOf(
     // other shapes and packings of the unit only with the tiles that most products take
     matrixTiles.slice(0, i === 0 ? matrixTiles.length : 2).map((tile) => ({ tile, unit })),
   );
-  const fitting = layouts
-    .filter((layout) => matrixMisfit(layout, needs(layout), caps) === undefined)
-    .map((layout) => ({ layout, time: estimate(layout, needs(layout)) }));
-  const first = fitting.filter(({ layout }) => layout.unit === units[0]);
-  const others = fitting.filter(({ layout }) => layout.unit !== units[0]);
-  const byTime = (list: typeof fitting) => [...list].sort((x, y) => x.time - y.time);
-  return [...byTime(first), ...byTime(others)].map(({ layout }) => planOf(layout));
+  return layouts
+    .filter((layout) => matrixMisfit(layout, needs, caps) === undefined)
+    .map((layout) => ({ layout, ...guess(layout.tile, needs) }))
+    .sort(
+      (x, y) => units.indexOf(x.layout.unit) - units.indexOf(y.layout.unit) || x.clocks - y.clocks,
+    )
+    .map(({ layout, parts }) => planOf({ ...layout, parts }));
 }
 
 /** The best fragment first; then other packings and fragments, for tuning. */
@@ -150,7 +178,7 @@ export function matrixMatmulPlans(
   types: ProductTypes,
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
-  return matrixPlansOf(() => matmulNeeds(s), types, caps);
+  return plansOf(matmulNeeds(s), types, caps);
 }
 
 export function matmulNeeds(s: MatmulShape): ProductNeeds {
@@ -172,7 +200,7 @@ export function matrixConvPlans(
   types: ProductTypes,
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
-  return s.groups === 1 ? matrixPlansOf(() => convNeeds(s), types, caps) : [];
+  return s.groups === 1 ? plansOf(convNeeds(s), types, caps) : [];
 }
 
 export function convNeeds(s: ConvShape): ProductNeeds {
@@ -194,7 +222,7 @@ export function matrixInputGradPlans(
   types: ProductTypes,
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
-  return s.groups === 1 ? matrixPlansOf(() => inputGradNeeds(s), types, caps) : [];
+  return s.groups === 1 ? plansOf(inputGradNeeds(s), types, caps) : [];
 }
 
 export function inputGradNeeds(s: ConvShape): ProductNeeds {
@@ -218,19 +246,18 @@ export function matrixWeightGradPlans(
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
   if (s.groups !== 1) return [];
-  const layers = (layout: MatrixLayout) => matrixWeightGradChunks(s, layout);
-  return matrixPlansOf((layout) => weightGradNeeds(s, layers(layout)), types, caps);
+  return plansOf(weightGradNeeds(s), types, caps);
 }
 
-export function weightGradNeeds(s: ConvShape, layers: number): ProductNeeds {
+export function weightGradNeeds(s: ConvShape): ProductNeeds {
   return {
     a: { alongK: false, width: widthOf(s.c), spots: true },
     b: { alongK: false, width: widthOf(s.k), spots: false },
     rows: s.kh * s.kw * s.c,
     columns: s.k,
     sum: s.n * s.oh * s.ow,
-    layers,
-    largest: Math.max(largestOf(s), layers * s.kh * s.kw * s.c * s.k),
+    layers: 1,
+    largest: largestOf(s),
   };
 }
 
@@ -249,5 +276,5 @@ export function trialMatrixKernel(caps: MatrixCaps): KernelSpec {
   if (!unit || !tile) throw new LoupeError("device", "matrix units: no shape of f16 and f32");
   const s = { batch: 1, m: 64, n: 64, k: 32, transposeA: false, transposeB: false };
   const types = { operands: "f16", result: "f16" } as const;
-  return matrixMatmulKernel({ ...s, strideA: 0, strideB: 0 }, { tile, unit }, types, {});
+  return matrixMatmulKernel({ ...s, strideA: 0, strideB: 0 }, { tile, unit, parts: 1 }, types, {});
 }
