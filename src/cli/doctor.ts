@@ -1,6 +1,12 @@
 /** `loupe doctor`: what GPU there is, what it can do, and whether it computes what it should. */
 import { z } from "zod";
-import { type Device, formatBytes, openDevice, planCachePlace } from "../core/index.ts";
+import {
+  type Device,
+  describeMatrixUnits,
+  formatBytes,
+  openDevice,
+  planCachePlace,
+} from "../core/index.ts";
 import { LoupeError } from "../error.ts";
 import type { CommandSpec, Outcome } from "./command.ts";
 import { describeMachine, featuresOf } from "./environment.ts";
@@ -79,7 +85,6 @@ const shownLimits = [
 function report(device: Device, checks: readonly CheckResult[]): Outcome {
   const has = (feature: string) => device.features.has(feature);
   const f16 = has("shader-f16");
-  const tensorCores = has("chromium-experimental-subgroup-matrix");
   const ok = checks.every((check) => check.ok);
   const limits = Object.fromEntries(shownLimits.map((name) => [name, device.limits[name]]));
   const machine = describeMachine();
@@ -87,7 +92,7 @@ function report(device: Device, checks: readonly CheckResult[]): Outcome {
   const plans = { place: planCachePlace(device) ?? null, choices: device.planner.choices };
   const usable = {
     f16,
-    tensorCores,
+    tensorCores: device.adapter.matrixUnits?.matrix !== undefined,
     subgroups: has("subgroups"),
     timestamps: has("timestamp-query"),
   };
@@ -99,7 +104,7 @@ function report(device: Device, checks: readonly CheckResult[]): Outcome {
         ["vendor", [device.adapter.vendor, device.adapter.architecture].filter(Boolean).join(" ")],
         ["driver", device.adapter.driver],
         ["f16", yes(f16, "shader-f16")],
-        ["tensor cores", yes(tensorCores, "subgroup-matrix")],
+        ["tensor cores", describeMatrixUnits(device.adapter.matrixUnits)],
         ["features", features.join(", ")],
         ["plans", describePlans(device)],
         ...Object.entries(machine).map(([k, v]) => [k, String(v)] as const),

@@ -20,6 +20,7 @@ export {
   gradcheck,
 } from "./gradcheck.ts";
 export { launch } from "./launch.ts";
+export { describeMatrixUnits, findMatrixUnits, type MatrixFinding } from "./matrix-units.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
 export { type AdapterInfo, type DeviceOptions, openDevice } from "./open.ts";
 export { copyElements } from "./ops/accumulate.ts";

@@ -73,3 +73,11 @@ async function trySpellings(
   }
   return { why: `its shader language is not known: ${first}` };
 }
+
+/** One line for people: which shapes are used, best first, or why none is. */
+export function describeMatrixUnits(found: MatrixFinding | undefined): string {
+  if (!found?.matrix) return `not usable: ${found?.why ?? "not looked for"}`;
+  const { configs, subgroupSize } = found.matrix;
+  const shapes = halfFragments(configs).map(({ m, n, k }) => `${m}x${n}x${k}`);
+  return `usable: f16 with f32 sums, ${shapes.join(", ")} in subgroups of ${subgroupSize}`;
+}

@@ -168,7 +168,7 @@ function unitsOf({ configs, dialect, subgroupSize, pinned }: MatrixCaps): readon
 
 function planOf(layout: MatrixLayout): MatrixPlan {
   const { fragment: f, packing } = layout.unit;
-  const name = `matrix ${tileName(layout.tile)} of ${f.m}x${f.n}x${f.k}, ${packing} packed`;
+  const name = `matrix${tileName(layout.tile)}/${f.m}x${f.n}x${f.k}/p${packing}`;
   return { name, kind: "matrix", ...layout };
 }
 
