@@ -3,10 +3,20 @@
  * from the output's gradient to theirs.
  */
 import { LoupeError } from "../error.ts";
+import type { DType } from "../kernels/index.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** From the gradient of the output to the gradients of the inputs; `undefined` where none is needed. */
-export type Backward = (dy: Tensor) => readonly (Tensor | undefined)[];
+export type Backward = (dy: Tensor, arrived: Arrived) => readonly (Tensor | undefined)[];
+
+/** What other ops have given to the inputs so far. */
+export interface Arrived {
+  /**
+   * The gradient so far of an input, if it has this type. Whoever takes it gives the sum as that input's gradient: an op whose last
+   * launch can add saves one, and passes over memory.
+   */
+  take(input: number, dtype: DType): Tensor | undefined;
+}
 
 /** How a tensor was computed. */
 export interface Node {

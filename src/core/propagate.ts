@@ -3,6 +3,7 @@
  * the graph that were not kept are made when gradients reach them.
  */
 import { LoupeError } from "../error.ts";
+import type { DType } from "../kernels/index.ts";
 import { carriesGrad, type Deferred, type Node, noGrad } from "./graph.ts";
 import { accumulate, copyElements } from "./ops/accumulate.ts";
 import type { Tensor } from "./tensor.ts";
@@ -114,15 +115,25 @@ function enter(
 }
 
 /** Runs one node's backward and adds its results to what is pending. */
-function step(node: Node, dy: Tensor, pending: Map<Tensor, Tensor>): void {
-  const { device } = dy;
+function step(node: Node, dy: Tensor, pending: Pending): void {
+  const { inputs, backward } = node;
+  const taken = new Map<number, Tensor>();
+  const take = (i: number, dtype: DType) => {
+    const input = inputs[i] as Tensor;
+    const sofar = pending.get(input);
+    const twice = inputs.indexOf(input) !== inputs.lastIndexOf(input); // each gives a gradient
+    if (sofar?.dtype === dtype && !twice) taken.set(i, sofar);
+    return taken.get(i);
+  };
   // views, for a backward may give what is not its own: dy, an input, one tensor twice
-  const grads = device.scopes.run(() => node.backward(dy).map((g) => g?.view()));
-  node.inputs.forEach((input, i) => {
+  const grads = dy.device.scopes.run(() => backward(dy, { take }).map((g) => g?.view()));
+  inputs.forEach((input, i) => {
     const given = grads[i];
     if (!given) return;
     checkGradient(node, input, given);
+    if (taken.has(i)) pending.delete(input);
     give(pending, input, given);
+    taken.get(i)?.dispose();
   });
 }
 
