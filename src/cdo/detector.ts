@@ -194,6 +194,12 @@ export class Cdo implements Detector {
     return epochStepLR({ lr, epochs, iterationsPerEpoch })(iteration);
   }
 
+  preparePrediction(batchSize: number, options: PrepareOptions = {}): Promise<void> {
+    const { imageSize } = this.#config;
+    const type: TensorType = { shape: [batchSize, imageSize, imageSize, 3], dtype: "f32" };
+    return this.#record ? this.#map.prepare([type], options) : Promise.resolve();
+  }
+
   predict(images: Tensor): Tensor {
     return this.#record ? this.#map(images) : this.#detect(images);
   }

@@ -67,6 +67,8 @@ export interface Detector {
    * @returns maps `[N, H, W]`, larger where more abnormal
    */
   predict(images: Tensor): Tensor;
+  /** Compiles the kernels of `predict` for batches of this size, all at once, before the first one. */
+  preparePrediction(batchSize: number, options?: PrepareOptions): Promise<void>;
   /** The score of one image from its map. */
   imageScore(map: Float32Array): number;
   /** Feature maps of the frozen network, finest first, `[N, h, w, C]`. */

@@ -30,6 +30,7 @@ export async function predictBatches(
 ): Promise<Prediction[]> {
   const results: Prediction[] = [];
   for await (const batch of batches) {
+    await detector.preparePrediction(batch.size);
     const [maps] = await detector.device.read(() => [
       detector.predict(upload(detector.device, batch)[0]),
     ]);

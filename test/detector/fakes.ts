@@ -29,6 +29,7 @@ export function fakeDetector({ epochs = 3, loss, map }: FakeOptions = {}) {
       steps.push(at);
       return Float32Array.of(loss?.(at) ?? at.iteration) as unknown as Tensor;
     },
+    preparePrediction: async () => {},
     predict(images) {
       const pixels = images as unknown as Float32Array;
       const value = map ?? ((pixel: number) => pixel);
