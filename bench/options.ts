@@ -9,9 +9,10 @@ export const usage = `npm run bench -- [options]
   --json [file]        the result as JSON, to a file or to standard output
   --compare <file>     ratios to an earlier result; ends with code 1 when something is over 10 % slower
   --peers              the tasks that other engines have too, beside jax-js, TensorFlow.js, ONNX Runtime and PyTorch
+  --browser            with --peers: in Chromium on SwiftShader instead of Node
   --rounds <n>         with --peers: how often each gets its turn (default 3)
   --engines <names>    with --peers: only these, separated by commas
-  --table <file>       no measuring: the Markdown table of a result
+  --table <file>       no measuring: the Markdown table of a result, of what --only names
   --list               no measuring: the names of the tasks`;
 
 export interface Options {
@@ -23,6 +24,7 @@ export interface Options {
   readonly json: string | undefined;
   readonly compare: string | undefined;
   readonly peers: boolean;
+  readonly browser: boolean;
   readonly rounds: number;
   readonly engines: readonly string[] | undefined;
   readonly table: string | undefined;
@@ -46,6 +48,7 @@ export function parseOptions(args: readonly string[]): Options {
       json: text,
       compare: text,
       peers: flag,
+      browser: flag,
       rounds: text,
       engines: text,
       table: text,
@@ -58,11 +61,11 @@ export function parseOptions(args: readonly string[]): Options {
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new Error(`--rounds must be a whole number from 1, got ${values.rounds}`);
   }
-  const { quick, cold, peers, list, help, adapter, json, compare, table, worker } = values;
+  const { quick, cold, peers, browser, list, help, adapter, json, compare, table, worker } = values;
   return {
     only: patternOf(values.only),
     engines: values.engines?.split(","),
-    ...{ quick, cold, peers, rounds, list, help, adapter, json, compare, table, worker },
+    ...{ quick, cold, peers, browser, rounds, list, help, adapter, json, compare, table, worker },
   };
 }
 

@@ -1,6 +1,6 @@
 /** `npm run bench`: measures this machine and prints tables. Options: `--help`. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { type DeviceOptions, openDevice } from "../src/core/index.ts";
+import { type AdapterInfo, type DeviceOptions, openDevice } from "../src/core/index.ts";
 import { compareResults, formatComparison } from "./compare.ts";
 import { hostInfo } from "./host.ts";
 import { measure, quick, usual } from "./measure.ts";
@@ -15,12 +15,20 @@ async function main(options: Options): Promise<void> {
   if (options.cold) process.env.MESA_SHADER_CACHE_DISABLE = "true"; // before the driver is loaded
   if (options.help) console.log(usage);
   else if (options.worker) await (await import("./peers/worker.ts")).work(options);
-  else if (options.table) console.log(formatResult(resultIn(options.table), true));
+  else if (options.table)
+    console.log(formatResult(chosenOf(resultIn(options.table), options), true));
   else await measureAll(options);
 }
 
 function resultIn(file: string): Result {
   return parseResult(readFileSync(file, "utf8"), file);
+}
+
+/** What `--only` leaves of a result. */
+function chosenOf(result: Result, { only }: Options): Result {
+  const rows = result.rows.filter((row) => only.test(row.name));
+  const peers = result.peers?.filter((row) => only.test(row.task));
+  return { ...result, rows, ...(peers ? { peers } : {}) };
 }
 
 async function measureAll(options: Options): Promise<void> {
@@ -29,28 +37,32 @@ async function measureAll(options: Options): Promise<void> {
     ...(options.adapter ? { adapter: options.adapter } : {}),
     onWarning: () => {},
   };
-  const first = await openDevice(device);
-  const { adapter } = first;
-  first.close();
+  const adapter = await adapterOf(device);
   if (options.list) {
     for (const task of allTasks(adapter.software)) console.log(task.name);
     return;
   }
-  console.error(`adapter: ${adapter.name} (${adapter.driver})`);
   const measured = options.peers
-    ? { rows: [], peers: await (await import("./peers/referee.ts")).compete(options) }
-    : await ownRows(options, adapter.software, device);
+    ? { rows: [], ...(await (await import("./peers/referee.ts")).compete(options)) }
+    : await ownRows(options, adapter, device);
   const date = new Date().toISOString().slice(0, 10);
   report({ format: 2, date, adapter, host: hostInfo(), ...measured }, options, before);
 }
 
+async function adapterOf(options: DeviceOptions): Promise<AdapterInfo> {
+  const device = await openDevice(options);
+  device.close();
+  return device.adapter;
+}
+
 async function ownRows(
   { only, quick: isQuick }: Options,
-  software: boolean,
+  { name, driver, software }: AdapterInfo,
   device: DeviceOptions,
 ): Promise<Pick<Result, "rows" | "ceiling">> {
+  console.error(`adapter: ${name} (${driver})`);
   const effort = isQuick ? quick : usual;
-  const tasks = allTasks(software).filter(({ name }) => only.test(name));
+  const tasks = allTasks(software).filter((task) => only.test(task.name));
   const metrics = only.test(metricsRow.name);
   if (tasks.length === 0 && !metrics) {
     throw new Error(`--only ${only.source}: no task has such a name`);

@@ -1,12 +1,12 @@
 /** An engine's process as seen by the referee: one request at a time, with a limit on how long it may take. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { marker, type Reply, type Request } from "./protocol.ts";
+import { marker, type Player, type Reply, type Request } from "./protocol.ts";
 
 /** A command line. */
 export type Command = readonly [program: string, ...args: string[]];
 
-export class Client {
+export class Client implements Player {
   readonly #process: ChildProcessWithoutNullStreams;
   #answer: ((reply: Reply) => void) | undefined;
   #errors = "";
@@ -25,11 +25,6 @@ export class Client {
     this.#process.stdin.on("error", () => {}); // told by its end
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** The first reply, which says what the engine is. */
   ready(ms: number): Promise<Reply> {
     return this.#next(ms);
   }

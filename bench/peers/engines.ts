@@ -10,6 +10,9 @@ const root = join(import.meta.dirname, "../..");
 export const engineNames = [ours, "jax-js", "tfjs", "onnxruntime", "PyTorch CPU"] as const;
 export type EngineName = (typeof engineNames)[number];
 
+/** Whether it runs in a page too. */
+export const isPageEngine = (name: EngineName): boolean => name !== "PyTorch CPU";
+
 /** The command of an engine; undefined where there is none on this machine. */
 export function commandOf(name: EngineName, adapter: string | undefined): Command | undefined {
   if (name === "PyTorch CPU") {

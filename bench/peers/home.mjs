@@ -1,5 +1,4 @@
-/** Where the other engines are installed, and how a module from there is loaded. */
-import { readFileSync } from "node:fs";
+/** Where the other engines are installed, and how one is loaded from there. Its twin for a page is home.browser.mjs. */
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -11,15 +10,16 @@ export function peersHome() {
   return join(cache, "tensorloupe", "bench-peers");
 }
 
-/** Resolves from the folder as `require` does. */
-export const requirePeer = createRequire(join(peersHome(), "package.json"));
+const require = createRequire(join(peersHome(), "package.json"));
+const importFile = (file) => import(pathToFileURL(file).href);
 
-/** An ES module of an installed package, or a file in the folder. */
-export function importPeer(file) {
-  return import(pathToFileURL(join(peersHome(), file)).href);
-}
+export const loadJax = () => importFile(require.resolve("@jax-js/jax"));
+/** The bundle that install.ts makes. */
+export const loadTfjs = () => importFile(join(peersHome(), "tfjs.mjs"));
+export const loadOnnxRuntime = async () => require("onnxruntime-node");
+export const loadOnnxProto = async () => require("onnx-proto");
 
+/** As pinned in the package.json beside this. */
 export function versionOf(name) {
-  const file = join(peersHome(), "node_modules", name, "package.json");
-  return JSON.parse(readFileSync(file, "utf8")).version;
+  return require("./package.json").dependencies[name];
 }

@@ -9,7 +9,7 @@ import {
 } from "../networks.ts";
 import { joined } from "../task.ts";
 import { installGpu } from "./dawn.mjs";
-import { requirePeer, versionOf } from "./home.mjs";
+import { loadJax, versionOf } from "./home.mjs";
 
 const one = [1, 1];
 const same = [
@@ -19,8 +19,7 @@ const same = [
 
 export async function start({ adapter }) {
   const gpu = await installGpu(adapter);
-  const file = requirePeer.resolve("@jax-js/jax");
-  const jax = await import(file);
+  const jax = await loadJax();
   await jax.init();
   jax.defaultDevice("webgpu");
   const about = `jax-js ${versionOf("@jax-js/jax")} on ${gpu.adapter}`;

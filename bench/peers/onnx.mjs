@@ -1,13 +1,13 @@
 /** The forward tasks as ONNX models, written with the format's own protobuf definition; weights are inside. */
 import { drawn } from "../inputs.ts";
 import { resnet18Layers, resnet18Numbers } from "../networks.ts";
-import { requirePeer } from "./home.mjs";
+import { loadOnnxProto } from "./home.mjs";
 
 const float = 1;
 
 /** Bytes of the model for a task. */
-export function onnxModel(task) {
-  const { onnx } = requirePeer("onnx-proto");
+export async function onnxModel(task) {
+  const { onnx } = await loadOnnxProto();
   const build = models[task]();
   const shaped = (name, shape) => ({
     name,

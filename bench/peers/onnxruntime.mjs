@@ -1,10 +1,10 @@
 /**
- * ONNX Runtime for Node with its WebGPU provider, which has a Dawn of its own. It has no training. A run includes the upload of
- * its inputs and the download of its result: its Node API has no other way.
+ * ONNX Runtime with its WebGPU provider; in Node it has a Dawn of its own. It has no training. A run includes the upload of
+ * its inputs and the download of its result: in Node its API has no other way.
  */
 import { drawn, toNHWC } from "../inputs.ts";
 import { resnet18Image } from "../networks.ts";
-import { requirePeer } from "./home.mjs";
+import { loadOnnxRuntime } from "./home.mjs";
 import { onnxModel } from "./onnx.mjs";
 
 const identity = (y) => y;
@@ -18,18 +18,17 @@ const inputs = {
 const ours = { conv: (y) => toNHWC(y, [4, 64, 64, 64]) };
 
 export async function start() {
-  const ort = requirePeer("onnxruntime-node");
-  const known = ort.listSupportedBackends?.() ?? [];
-  if (!known.some(({ name }) => name === "webgpu")) throw new Error("this build has no WebGPU");
+  const ort = await loadOnnxRuntime();
   const tasks = Object.fromEntries(
     Object.keys(inputs).map((task) => [task, () => open(ort, task)]),
   );
-  const about = `ONNX Runtime ${ort.env.versions.node}, WebGPU`;
+  const { node, web } = ort.env.versions;
+  const about = `ONNX Runtime ${node ?? web}, WebGPU`;
   return { about, tasks, failure: () => undefined }; // a run rejects by itself
 }
 
 async function open(ort, task) {
-  const session = await ort.InferenceSession.create(onnxModel(task), {
+  const session = await ort.InferenceSession.create(await onnxModel(task), {
     executionProviders: ["webgpu"],
     logSeverityLevel: 3,
     extra: { session: { disable_cpu_ep_fallback: "1" } }, // or a kernel may run elsewhere and nobody says so

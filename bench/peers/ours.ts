@@ -11,11 +11,12 @@ export async function start({
 }): Promise<Engine> {
   const options = { ...(adapter ? { adapter } : {}), onWarning: () => {} };
   const device = await openDevice(options);
-  const about = `tensorloupe on ${device.adapter.name}`;
+  const { adapter: found } = device;
+  const about = `tensorloupe on ${found.name}`;
   device.close();
   const open = async (task: Task) => opened(await openDevice(options), task);
   const tasks = Object.fromEntries(sharedTasks.map(({ key, ours }) => [key, () => open(ours)]));
-  return { about, tasks, failure: () => undefined }; // every run settles, and so rejects by itself
+  return { about, adapter: found, tasks, failure: () => undefined }; // every run settles, and so rejects by itself
 }
 
 async function opened(device: Device, task: Task): Promise<Opened> {

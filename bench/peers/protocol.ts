@@ -3,6 +3,8 @@
  * standard output, marked, since libraries print there too.
  */
 
+import type { AdapterInfo } from "../../src/core/index.ts";
+
 /** Tasks under short names. */
 export type TaskKey =
   | "matmul"
@@ -25,6 +27,7 @@ export interface Reply {
   readonly ready?: boolean;
   /** What the engine is and runs on. */
   readonly about?: string;
+  readonly adapter?: AdapterInfo;
   readonly firstMs?: number;
   readonly ms?: readonly number[];
   readonly values?: readonly number[];
@@ -42,8 +45,18 @@ export interface Opened {
   close(): void;
 }
 
+/** An engine as the referee sees it. What goes wrong is a reply. */
+export interface Player {
+  /** The first reply, which says what the engine is. */
+  ready(ms: number): Promise<Reply>;
+  ask(request: Request, ms: number): Promise<Reply>;
+  stop(): void;
+}
+
 export interface Engine {
   readonly about: string;
+  /** Ours says all about it. */
+  readonly adapter?: AdapterInfo;
   readonly tasks: Readonly<Partial<Record<TaskKey, () => Opened | Promise<Opened>>>>;
   /** The first error that the GPU reported and nobody caught. */
   failure(): string | undefined;

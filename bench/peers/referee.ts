@@ -2,13 +2,14 @@
  * The same work in every engine on the same adapter, in one run: each engine in its own process, one at a time, turn by turn, so
  * that what else the machine does meets all of them. Answers are checked first; who fails is a line in the table.
  */
+import type { AdapterInfo } from "../../src/core/index.ts";
 import type { Options } from "../options.ts";
 import type { PeerFailure, PeerRow } from "../result.ts";
 import { near, type Point } from "../task.ts";
 import { Client } from "./client.ts";
-import { commandOf, type EngineName, engineNames } from "./engines.ts";
+import { commandOf, type EngineName, engineNames, isPageEngine } from "./engines.ts";
 import { installPeers } from "./install.ts";
-import type { Reply } from "./protocol.ts";
+import type { Player, Reply } from "./protocol.ts";
 import { type SharedTask, sharedTasks } from "./tasks.ts";
 
 /** Longest a request may take. */
@@ -19,18 +20,29 @@ const turnMs = 400;
 /** An engine at a task. */
 interface Entrant {
   readonly name: EngineName;
-  readonly client: Client;
+  readonly client: Player;
   readonly times: number[];
   firstMs: number;
   error: string | undefined;
 }
 
+interface Started {
+  readonly clients: ReadonlyMap<EngineName, Player>;
+  readonly adapter: AdapterInfo | undefined;
+}
+
+export interface Outcome {
+  readonly peers: readonly (PeerRow | PeerFailure)[];
+  /** What our own engine ran on. */
+  readonly adapter?: AdapterInfo;
+}
+
 /** All tasks whose name or key fits `only`. */
-export async function compete(options: Options): Promise<(PeerRow | PeerFailure)[]> {
+export async function compete(options: Options): Promise<Outcome> {
   const tasks = sharedTasks.filter(({ key, ours }) => options.only.test(`${ours.name} ${key}`));
   if (tasks.length === 0) throw new Error(`--only ${options.only.source}: no task has such a name`);
   await installPeers((text) => console.error(text));
-  const clients = await startAll(options);
+  const { clients, adapter } = await startAll(options);
   const rows: (PeerRow | PeerFailure)[] = [];
   try {
     for (const task of tasks) {
@@ -43,7 +55,7 @@ export async function compete(options: Options): Promise<(PeerRow | PeerFailure)
   } finally {
     for (const client of clients.values()) client.stop();
   }
-  return rows;
+  return { peers: rows, ...(adapter ? { adapter } : {}) };
 }
 
 function lineOf(row: PeerRow | PeerFailure): string {
@@ -52,27 +64,39 @@ function lineOf(row: PeerRow | PeerFailure): string {
   return `${medianMs.toFixed(2)} ms (min ${minMs.toFixed(2)} of ${runs}, first ${firstMs.toFixed(0)})`;
 }
 
-async function startAll({ engines, adapter }: Options): Promise<Map<EngineName, Client>> {
+async function startAll({ engines, adapter, browser }: Options): Promise<Started> {
   const stray = engines?.find((name) => !engineNames.some((known) => known === name));
   if (stray !== undefined) {
     throw new Error(`--engines: there is no ${stray}; choose from ${engineNames.join(",")}`);
   }
-  const clients = new Map<EngineName, Client>();
+  const clients = new Map<EngineName, Player>();
+  let found: AdapterInfo | undefined;
   for (const name of engineNames.filter((n) => !engines || engines.includes(n))) {
-    const command = commandOf(name, adapter);
-    if (!command) continue;
-    const client = new Client(command);
+    const client = await playerOf(name, browser, adapter);
+    if (!client) continue;
     const reply = await client.ready(patience);
     console.error(`${name}: ${reply.about ?? `not here (${reply.error})`}`);
+    found ??= reply.adapter;
     if (reply.ready) clients.set(name, client);
     else client.stop();
   }
-  return clients;
+  return { clients, adapter: found };
+}
+
+async function playerOf(
+  name: EngineName,
+  browser: boolean,
+  adapter: string | undefined,
+): Promise<Player | undefined> {
+  if (browser)
+    return isPageEngine(name) ? new (await import("./page.ts")).PagePlayer(name) : undefined;
+  const command = commandOf(name, adapter);
+  return command && new Client(command);
 }
 
 async function playTask(
   task: SharedTask,
-  clients: ReadonlyMap<EngineName, Client>,
+  clients: ReadonlyMap<EngineName, Player>,
   rounds: number,
 ): Promise<(PeerRow | PeerFailure)[]> {
   const points = task.points();

@@ -9,11 +9,11 @@ import {
 } from "../networks.ts";
 import { joined } from "../task.ts";
 import { installGpu } from "./dawn.mjs";
-import { importPeer, versionOf } from "./home.mjs";
+import { loadTfjs, versionOf } from "./home.mjs";
 
 export async function start({ adapter }) {
   const gpu = await installGpu(adapter);
-  const tf = await importPeer("tfjs.mjs");
+  const tf = await loadTfjs();
   if (!(await tf.setBackend("webgpu"))) throw new Error("tfjs has no WebGPU here");
   await tf.ready();
   const about = `TensorFlow.js ${versionOf("@tensorflow/tfjs-core")} on ${gpu.adapter}`;
