@@ -351,8 +351,8 @@ function encode(encoder: GPUCommandEncoder, prepared: readonly Prepared[]): void
     if (pipeline !== current) pass.setPipeline(pipeline);
     current = pipeline;
     pass.setBindGroup(0, group, offsets);
-    const [x, y, z] = launch.spec.grid;
-    if (y === 1 && z === 1) pass.dispatchWorkgroups(x); // in Node every argument costs a fraction of a microsecond
+    const [x, y, z] = launch.spec.grid; // in Node every argument costs a fraction of a microsecond
+    if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
     else pass.dispatchWorkgroups(x, y, z);
   }
   pass.end();
