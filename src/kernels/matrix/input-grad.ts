@@ -46,7 +46,7 @@ function groupWeights(width: Operand["width"]): Operand {
     alongK: true,
     width,
     ready: "let b_tap = ((i0 + a_i * p.tapStepH) * p.kw + j0 + a_j * p.tapStepW) * p.c;",
-    ok: "outer < p.c && inner < kTo",
+    ok: "(outer < p.c) & (inner < kTo)",
     at: "(b_tap + outer) * p.k + a_c",
   };
 }

@@ -30,7 +30,7 @@ export interface Operand {
   /** Once a thread and block, when `inner` has moved on. */
   readonly advance?: string;
   readonly spots?: Spots;
-  /** Is there an element? Then at `at`, a multiple of the width. */
+  /** Is there an element? Then at `at`, a multiple of the width. One condition: `&&` would branch at each part. */
   readonly ok: string;
   readonly at: string;
 }
@@ -63,7 +63,7 @@ export interface Dense {
 export function dense({ outerEnd, innerEnd, base, pitch, ...rest }: Dense): Operand {
   return {
     ...rest,
-    ok: `outer < ${outerEnd} && inner < ${innerEnd}`,
+    ok: `(outer < ${outerEnd}) & (inner < ${innerEnd})`,
     at: `${base} + outer * ${pitch} + inner`,
   };
 }
@@ -107,7 +107,7 @@ while (${c} >= ${w.channels}) { ${c} -= ${w.channels}; ${j}++; if (${j} == ${w.t
     ...(w.alongK
       ? { begin: start, ready: moved, advance: next("block") }
       : { begin: `${start}\n${moved}` }),
-    ok: `inner < ${w.innerEnd} && u32(spot.x + ${w.prefix}_dy) < ${w.height} && u32(spot.y + ${w.prefix}_dx) < ${w.rowLength}`,
+    ok: `(inner < ${w.innerEnd}) & (u32(spot.x + ${w.prefix}_dy) < ${w.height}) & (u32(spot.y + ${w.prefix}_dx) < ${w.rowLength})`,
     at: `u32(spot.z + ${w.prefix}_tap)`,
   };
 }

@@ -23,12 +23,14 @@ export interface MatrixPlan extends Plan, MatrixLayout {
   readonly kind: "matrix";
 }
 
-/** Tiles, each subgroup computing 64×64 of it (the smaller two 64×32 and 32×32). */
+/** Tiles: a subgroup computes 64×64 of the large ones, 64×32 or 32×32 of the others. Narrow ones are for few channels. */
 export const matrixTiles: readonly MatrixTile[] = [
   { m: 256, n: 128, k: 32, rows: 4, columns: 2, patch: 1 },
   { m: 128, n: 128, k: 32, rows: 2, columns: 2, patch: 2 },
   { m: 256, n: 64, k: 32, rows: 4, columns: 1, patch: 2 },
   { m: 128, n: 64, k: 32, rows: 2, columns: 2, patch: 2 },
+  { m: 256, n: 32, k: 32, rows: 4, columns: 1, patch: 2 },
+  { m: 128, n: 32, k: 32, rows: 4, columns: 1, patch: 2 },
   { m: 64, n: 64, k: 32, rows: 2, columns: 2, patch: 2 },
 ];
 
