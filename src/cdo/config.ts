@@ -2,6 +2,7 @@
  * The settings of CDO as plain data: what is saved with a run and what a config file may hold. Two versions are known by name,
  * "2025" (the authors' refactor) and "2023" (the paper's code); a setting left out takes the version's value.
  */
+import type { Precision } from "../core/index.ts";
 import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { findBackbone } from "../models/index.ts";
@@ -41,6 +42,8 @@ export interface CdoConfig {
   readonly levelWeights: readonly [number, number, number];
   /** reference: the 2025 code divides the sum of three maps by 3 · Σ weights = 9, not by 3. "none" leaves the sum. */
   readonly mapScale: "reference" | "mean" | "none";
+  /** In which the networks compute; losses and weights are f32 either way. f16 needs a GPU with `shader-f16`. */
+  readonly precision: Precision;
 }
 
 const shared = {
@@ -54,6 +57,7 @@ const shared = {
   mapMode: "add",
   mapDistance: "cosine",
   levelWeights: [1, 1, 1],
+  precision: "f32",
 } as const;
 
 /** Every setting of each version. */
@@ -110,6 +114,7 @@ const rules: fields.FieldRules<CdoConfig> = {
     (values) => values.every(atLeastZero) && values.some((v) => v > 0),
   ),
   mapScale: fields.oneOf("reference", "mean", "none"),
+  precision: fields.oneOf("f32", "f16"),
 };
 
 /**

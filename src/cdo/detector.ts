@@ -12,6 +12,7 @@ import {
   Rng,
   type Tensor,
   type TensorType,
+  withPrecision,
 } from "../core/index.ts";
 import type { Detector, StepPosition, TrainingImages, TrainingMemory } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
@@ -31,10 +32,13 @@ import {
   createApprentice,
   createExpert,
   createOptimiser,
+  createScaler,
   frozenPrefix,
   loadPart,
   modelPrefix,
   prefixed,
+  scalerPrefix,
+  split,
 } from "./parts.ts";
 
 /** What `drawPatches` takes. */
@@ -72,6 +76,7 @@ export class Cdo implements Detector {
   readonly #expert: FeatureExtractor;
   readonly #apprentice: Backbone;
   readonly #optimiser: ReturnType<typeof createOptimiser>;
+  readonly #scaler: ReturnType<typeof createScaler>;
   readonly #step: Program<[Tensor, Tensor], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
@@ -90,6 +95,8 @@ export class Cdo implements Detector {
       return part;
     };
     try {
+      this.#scaler = createScaler(device, config);
+      if (this.#scaler) keep(this.#scaler);
       const expert = keep(createExpert(device, config, teacher, frozen ? undefined : rng));
       this.#expert = new FeatureExtractor(expert);
       if (frozen) loadPart(expert, frozenPrefix, frozen);
@@ -150,18 +157,36 @@ export class Cdo implements Detector {
 
   #learn(images: Tensor, masks: Tensor): Tensor {
     const apprentice = this.#apprentice.train();
-    const { gamma, oom, version, checkpointActivations } = this.#config;
-    const loss = cdoLoss(this.#expert.forward(images), apprentice.forward(images), masks, {
-      gamma,
-      oom,
-      normaliseFirst: version === "2025",
-      recompute: checkpointActivations,
-    });
-    backward(loss, undefined, { freeGraph: true });
-    if (this.#config.clipNorm > 0) clipGradNorm(apprentice.parameters(), this.#config.clipNorm);
-    this.#optimiser.step();
-    this.#optimiser.zeroGrad();
+    const { gamma, oom, version, checkpointActivations: recompute } = this.#config;
+    const [expert, own] = this.#look(images, apprentice);
+    const normaliseFirst = version === "2025";
+    const loss = cdoLoss(expert, own, masks, { gamma, oom, normaliseFirst, recompute });
+    this.#descend(loss, apprentice);
     return loss;
+  }
+
+  /** One step against the gradient. At half precision that of the scaled loss, and the step is skipped where it overflows. */
+  #descend(loss: Tensor, apprentice: Backbone): void {
+    const [scaler, optimiser, { clipNorm }] = [this.#scaler, this.#optimiser, this.#config];
+    const parameters = apprentice.parameters();
+    backward(loss, scaler?.currentScale(), { freeGraph: true });
+    if (scaler) {
+      const { foundInf } = scaler.unscale(parameters, clipNorm || Number.POSITIVE_INFINITY);
+      optimiser.step({ skip: foundInf });
+      scaler.update();
+    } else {
+      if (clipNorm > 0) clipGradNorm(parameters, clipNorm);
+      optimiser.step();
+    }
+    optimiser.zeroGrad();
+  }
+
+  /** The features of both networks, finest first, in the precision of the config. */
+  #look(images: Tensor, apprentice: Backbone): [expert: Tensor[], apprentice: Tensor[]] {
+    return withPrecision(this.#config.precision, () => [
+      this.#expert.forward(images),
+      apprentice.forward(images),
+    ]);
   }
 
   /** Images and masks of one training step. */
@@ -208,9 +233,8 @@ export class Cdo implements Detector {
     const [, h, w] = images.shape as [number, number, number, number];
     return noGrad(() =>
       this.device.scope(() => {
-        const expert = this.#expert.forward(images);
-        const apprentice = this.#apprentice.eval().forward(images);
-        return anomalyMap(expert, apprentice, [h, w], this.#config);
+        const [expert, own] = this.#look(images, this.#apprentice.eval());
+        return anomalyMap(expert, own, [h, w], this.#config);
       }),
     );
   }
@@ -220,7 +244,7 @@ export class Cdo implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return this.#expert.forward(images);
+    return withPrecision(this.#config.precision, () => this.#expert.forward(images));
   }
 
   async modelState(): Promise<StateDict> {
@@ -240,17 +264,23 @@ export class Cdo implements Detector {
     this.#hasRandomExpert = false;
   }
 
-  trainingState(): Promise<StateDict> {
-    return this.#optimiser.stateDict();
+  async trainingState(): Promise<StateDict> {
+    const moments = await this.#optimiser.stateDict();
+    const scale = await this.#scaler?.stateDict();
+    return new Map([...moments, ...prefixed(scalerPrefix, scale ?? new Map())]);
   }
 
   loadTrainingState(state: StateDict): void {
-    this.#optimiser.loadStateDict(state);
+    const [scale, moments] = this.#scaler ? split(scalerPrefix, state) : [undefined, state];
+    if (scale) this.#scaler?.checkState(scale);
+    this.#optimiser.loadStateDict(moments);
+    if (scale) this.#scaler?.loadStateDict(scale);
   }
 
   dispose(): void {
     this.#step.dispose();
     this.#map.dispose();
+    this.#scaler?.dispose();
     this.#optimiser.dispose();
     this.#apprentice.dispose();
     this.#expert.dispose();

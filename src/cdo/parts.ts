@@ -1,5 +1,5 @@
 /** The parts of CDO: expert, apprentice and optimiser, made or loaded, and their names in a run's files. */
-import type { Device, Rng } from "../core/index.ts";
+import { type Device, type Rng, requirePrecision } from "../core/index.ts";
 import { LoupeError } from "../error.ts";
 import {
   Adam,
@@ -7,6 +7,7 @@ import {
   type Backbone,
   createBackbone,
   findBackbone,
+  GradScaler,
   type StateDict,
 } from "../models/index.ts";
 import type { CdoConfig } from "./config.ts";
@@ -14,6 +15,8 @@ import type { CdoConfig } from "./config.ts";
 /** Names begin so in the reference's files. */
 export const frozenPrefix = "net_t.";
 export const modelPrefix = "net_s.";
+/** Of the loss scale in a training state. */
+export const scalerPrefix = "scaler.";
 
 /** @param rng draws the weights; without it they are zeros, to be loaded */
 export function createExpert(
@@ -46,6 +49,22 @@ export function createOptimiser(
   return version === "2025"
     ? new Adam(parameters, { lr, betas: [0.5, 0.999] })
     : new AdamW(parameters, { lr, betas: [0.9, 0.999], weightDecay: 1e-4 });
+}
+
+/** What keeps small gradients in half precision; none at full. */
+export function createScaler(device: Device, { precision }: CdoConfig): GradScaler | undefined {
+  requirePrecision("cdo", device, precision);
+  return precision === "f16" ? new GradScaler(device) : undefined;
+}
+
+/** The entries whose names begin with the prefix, without it, and the others. */
+export function split(prefix: string, state: StateDict): [own: StateDict, rest: StateDict] {
+  const [own, rest]: [StateDict, StateDict] = [new Map(), new Map()];
+  for (const [name, tensor] of state) {
+    if (name.startsWith(prefix)) own.set(name.slice(prefix.length), tensor);
+    else rest.set(name, tensor);
+  }
+  return [own, rest];
 }
 
 export function prefixed(prefix: string, state: StateDict): StateDict {

@@ -1,7 +1,7 @@
 /** `loupe features`: the feature maps that a method sees, as a file another program can check or use. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { type Device, Rng } from "../core/index.ts";
+import { type Device, type Precision, Rng, withPrecision } from "../core/index.ts";
 import { normalise, readImage, resize } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
 import {
@@ -25,10 +25,12 @@ import {
   memoryLimit,
   output,
   plans,
+  precision,
   profile,
   seed,
   weights,
 } from "./options.ts";
+import { choosePrecision } from "./precision.ts";
 import { loadTeacher, type Teacher, withDevice, withWeightsNamed } from "./session.ts";
 import { toNCHW, toNHWC } from "./tensor-order.ts";
 
@@ -53,6 +55,7 @@ const settings = z.strictObject({
   adapter,
   memoryLimit,
   plans,
+  precision,
   profile,
 });
 
@@ -75,9 +78,11 @@ export const features: CommandSpec = {
     findBackbone(name);
     const images = await readInput(input, told.tensor, told.imageSize);
     const teacher = await loadTeacher(told.weights, name, terminal);
-    const levels = await withDevice(told, terminal, (device) =>
-      extract(device, name, teacher, told.seed ?? 1, images),
-    );
+    const { seed = 1 } = told;
+    const levels = await withDevice(told, terminal, (device) => {
+      const precision = choosePrecision(told.precision, device, terminal);
+      return extract(device, teacher, { name, seed, images, precision });
+    });
     const { source, sha256 = "" } = teacher.record;
     const metadata = { backbone: name, weights: source, weights_sha256: String(sha256), input };
     await writeWhole(target, writeSafetensors(levels, new Map(Object.entries(metadata))));
@@ -90,19 +95,22 @@ export const features: CommandSpec = {
   },
 };
 
+interface Job {
+  /** Of the backbone. */
+  readonly name: string;
+  readonly seed: number;
+  readonly images: Images;
+  readonly precision: Precision;
+}
+
 /** Channels last. */
 interface Images {
   readonly shape: readonly [n: number, h: number, w: number, c: number];
   readonly data: Float32Array;
 }
 
-async function extract(
-  device: Device,
-  name: string,
-  teacher: Teacher,
-  seed: number,
-  images: Images,
-): Promise<StateDict> {
+async function extract(device: Device, teacher: Teacher, job: Job): Promise<StateDict> {
+  const { name, seed, images, precision } = job;
   const source = teacher.state
     ? { weights: teacher.state }
     : { rng: new Rng(seed).fork("teacher"), zeroInitLast: false };
@@ -113,7 +121,8 @@ async function extract(
   const shapes: (readonly number[])[] = [];
   const maps = await device.read(() => {
     const data = images.data as Float32Array<ArrayBuffer>;
-    const levels = extractor.forward(device.tensor(data, images.shape));
+    const input = device.tensor(data, images.shape);
+    const levels = withPrecision(precision, () => extractor.forward(input));
     shapes.push(...levels.map(({ shape }) => shape));
     return levels;
   });

@@ -5,6 +5,7 @@ import { type Detector, RunFolder, type TrainingMemory } from "../detector/index
 import type { Outcome } from "./command.ts";
 import { formatFields } from "./fields.ts";
 import { findMethod } from "./methods.ts";
+import { settledPrecision, wantedPrecision } from "./precision.ts";
 import { readConfigFile } from "./settings.ts";
 import { trainSettings } from "./train-settings.ts";
 
@@ -30,7 +31,8 @@ async function detectorOf(device: Device, path: string, name: string): Promise<D
   }
   const method = findMethod(name);
   const settings = await readConfigFile(path, trainSettings(method));
-  return method.create({ device, config: method.config(settings), seed: 1 });
+  const precision = settledPrecision(wantedPrecision(settings), device);
+  return method.create({ device, config: method.config({ ...settings, precision }), seed: 1 });
 }
 
 function report(device: Device, detector: Detector): Outcome {

@@ -5,8 +5,9 @@ import type { Device } from "../core/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { StateDict } from "../models/index.ts";
+import { defined } from "./defined.ts";
 import { flag, type Settings } from "./flags.ts";
-import { backbone, batchSize, epochs, imageSize } from "./options.ts";
+import { backbone, batchSize, epochs, imageSize, precision } from "./options.ts";
 
 export interface DetectorOptions {
   readonly device: Device;
@@ -79,6 +80,7 @@ const cdoSettings = z.strictObject({
     "what the sum of the maps is divided by: nine as in the reference, three, one",
     { value: "name" },
   ),
+  precision,
 } satisfies CdoFields);
 
 const cdo: Method = {
@@ -86,8 +88,15 @@ const cdo: Method = {
   summary: "collaborative discrepancy optimisation (Cao et al., 2023)",
   settings: cdoSettings,
   config: (settings) => {
-    const { methodVersion: version, ...rest } = pick(settings, Object.keys(cdoSettings.shape));
-    const given = version === undefined ? rest : { ...rest, version };
+    const {
+      methodVersion: version,
+      precision,
+      ...rest
+    } = pick(settings, Object.keys(cdoSettings.shape));
+    const given = {
+      ...rest,
+      ...defined({ version, precision: precision === "auto" ? undefined : precision }),
+    };
     const config = cdoConfig(given as Partial<CdoConfig>);
     return { ...config };
   },

@@ -53,6 +53,11 @@ export const plans = flag(
   "table of measured plans from `loupe tune --output`, or `none`; default: what was measured on this GPU",
   { value: "file|none" },
 );
+export const precision = flag(
+  z.enum(["auto", "f32", "f16"]),
+  "in which the networks compute; default auto: f16 where the GPU has units for it, else f32",
+  { value: "name" },
+);
 export const profile = flag(
   text(),
   "time every kernel on the GPU: a table on the terminal, and a trace for Perfetto in this file",

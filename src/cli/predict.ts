@@ -23,6 +23,7 @@ import {
   memoryLimit,
   output,
   plans,
+  precision,
   profile,
   threshold,
 } from "./options.ts";
@@ -37,6 +38,7 @@ const settings = z.strictObject({
   adapter,
   memoryLimit,
   plans,
+  precision,
   profile,
   batchSize: flag(whole(1), "images a step; default 8", { value: "number" }),
   output: output("where results go; default <run>/predictions"),
@@ -67,8 +69,9 @@ export const predict: CommandSpec = {
     const thresholds = await thresholdsOf(run, told, terminal);
     const scale = await loadScale(run);
     using interrupt = listenForInterrupt(terminal, "finishing the images under way");
+    const { precision } = told;
     const results = await withDevice(told, terminal, async (device) => {
-      const detector = await openDetector(run, record, device);
+      const detector = await openDetector(run, record, device, { precision, terminal });
       const job = { detector, samples, names, failures, thresholds, scale, sink, told };
       return predictAll(job, terminal, interrupt);
     });

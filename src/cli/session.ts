@@ -6,6 +6,7 @@ import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../model
 import { defined } from "./defined.ts";
 import { findMethod, type Method } from "./methods.ts";
 import { planSource } from "./plans.ts";
+import { precisionOfRun, type WantedPrecision } from "./precision.ts";
 import { profiled } from "./profiled.ts";
 import type { Terminal } from "./terminal.ts";
 import { downloadProgress } from "./weights.ts";
@@ -126,9 +127,12 @@ export async function openDetector(
   run: RunFolder,
   record: RunRecord,
   device: Device,
+  { precision, terminal }: { readonly precision: WantedPrecision; readonly terminal: Terminal },
 ): Promise<Detector> {
   const model = await run.loadModel();
   const frozen = await run.loadFrozen();
-  const { config, seed } = record;
+  const { seed } = record;
+  const chosen = precisionOfRun(precision, record.config, device, terminal);
+  const config = { ...record.config, precision: chosen };
   return findMethod(record.method).create({ device, config, frozen, model, seed });
 }

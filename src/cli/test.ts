@@ -25,6 +25,7 @@ import {
   memoryLimit,
   output,
   plans,
+  precision,
   profile,
   protocol,
   testFraction,
@@ -48,6 +49,7 @@ const settings = z.strictObject({
   batchSize,
   memoryLimit,
   plans,
+  precision,
   profile,
   output: output("where results go; default: the run folder, for other data <run>/test-on-<name>"),
   threshold,
@@ -87,8 +89,9 @@ export const test: CommandSpec = {
     using interrupt = listenForInterrupt(terminal, "stopping");
     const work = { terminal, interrupt, stopped: "stopped; results are incomplete" };
     const log = new RunLog(run);
+    const { precision } = told.settings;
     const result = await withDevice(told.settings, terminal, async (device) => {
-      const detector = await openDetector(run, record, device);
+      const detector = await openDetector(run, record, device, { precision, terminal });
       const all: Work & { epoch: number } = { ...work, epoch: detector.epochs };
       return evaluateRun(detector, dataset, target, options, all);
     });

@@ -7,6 +7,7 @@ import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { fingerprint, openClass, requireTraining } from "./class-data.ts";
 import { describeEnvironment } from "./environment.ts";
+import { choosePrecision, wantedPrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
 import { randomTeacher } from "./random-teacher.ts";
 import { RunLog } from "./run-log.ts";
@@ -38,7 +39,8 @@ export async function beginRun(
   const dataset = await openClass(root, place.className, settings, seed, terminal);
   requireTraining(dataset, place.className);
   planThreshold(settings.threshold, dataset);
-  const config = method.config(settings);
+  const precision = choosePrecision(wantedPrecision(settings), device, terminal);
+  const config = method.config({ ...settings, precision });
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
   using detector = disposable(createDetector(method, device, config, known, seed));
   detector.checkTraining(dataset.train.length);

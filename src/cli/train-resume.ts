@@ -6,6 +6,7 @@ import { LoupeError } from "../error.ts";
 import { fingerprint, openClass, requireTraining } from "./class-data.ts";
 import { describeEnvironment } from "./environment.ts";
 import { recordedPlans } from "./plans.ts";
+import { requireSamePrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
 import { RunLog } from "./run-log.ts";
 import { collectSaid } from "./said.ts";
@@ -63,6 +64,7 @@ export async function resumeRun(
   const checkpoint = await run.loadCheckpoint();
   planThreshold(options.threshold ?? undefined, dataset);
   const { config, seed } = record;
+  requireSamePrecision(place.path, config, device);
   const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model };
   using detector = disposable(method.create({ device, config, seed, ...saved }));
   if (checkpoint) detector.loadTrainingState(checkpoint.training);

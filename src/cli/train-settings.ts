@@ -154,6 +154,9 @@ export function refuseConflicts(
   for (const key of Object.keys(method.settings.shape)) {
     before[key] = record.config[method.keyOf[key] ?? key];
   }
+  if ("precision" in before) {
+    before.precision ??= "f32"; // runs from before there was a choice
+  }
   const wrong = [...deciding, ...Object.keys(method.settings.shape)].flatMap((key) => {
     if (!(key in given) || same(key, given[key], before[key])) return [];
     return [
@@ -170,6 +173,7 @@ export function refuseConflicts(
 
 function same(key: string, now: unknown, before: unknown): boolean {
   if (key === "weights") return now === before || resolve(String(now)) === resolve(String(before));
+  if (key === "precision" && now === "auto") return true;
   if (key === "class") return (now as unknown[]).includes((before as unknown[])[0]);
   return JSON.stringify(now) === JSON.stringify(before);
 }

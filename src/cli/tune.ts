@@ -1,4 +1,5 @@
 /** `loupe tune`: measures how convolutions and products are computed fastest on this GPU, at the sizes of a training. */
+
 import { resolve } from "node:path";
 import { z } from "zod";
 import {
@@ -19,6 +20,7 @@ import { flag, type Settings } from "./flags.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import { adapter, memoryLimit, output } from "./options.ts";
+import { settledPrecision, wantedPrecision } from "./precision.ts";
 import { type DeviceSettings, openGpu } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -86,7 +88,9 @@ export function casesOf(
   method: Method,
   settings: Readonly<Record<string, unknown>>,
 ): readonly PlanCase[] {
-  const detector = method.create({ device, config: method.config(settings), seed: 1 });
+  const precision = settledPrecision(wantedPrecision(settings), device);
+  const config = method.config({ ...settings, precision });
+  const detector = method.create({ device, config, seed: 1 });
   try {
     const { size } = detector.images;
     const images = (n: number, channels: number) => {

@@ -47,7 +47,13 @@ export {
   tune,
   type WrongPlan,
 } from "./planner-tune.ts";
-export { type Precision, precisionNow, withPrecision } from "./precision.ts";
+export {
+  type Precision,
+  precisionNow,
+  preferredPrecision,
+  requirePrecision,
+  withPrecision,
+} from "./precision.ts";
 export { type Profile, type ProfiledLaunch, type ProfileOptions, profile } from "./profile.ts";
 export { everyRun, type PrepareOptions, type Program, program } from "./program.ts";
 export { once, recompute } from "./recompute.ts";

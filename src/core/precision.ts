@@ -4,6 +4,8 @@
  * given; losses, distances, unit vectors, softmax and sums are f32. Parameters and their gradients stay f32.
  */
 import { LoupeError } from "../error.ts";
+import { capsOf } from "./caps.ts";
+import type { Device } from "./device.ts";
 import { copyElements } from "./ops/accumulate.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -38,6 +40,19 @@ export function withPrecision<T>(precision: Precision, fn: () => T): T {
 /** The precision that products have here. */
 export function precisionNow(): Precision {
   return halves ? "f16" : "f32";
+}
+
+/** What is fast on a device: f16 where it has units that multiply matrices of halves, else f32. */
+export function preferredPrecision(device: Device): Precision {
+  const { f16, matrix } = capsOf(device);
+  return f16 && matrix ? "f16" : "f32";
+}
+
+/** Throws unless the device can compute in this precision. */
+export function requirePrecision(where: string, device: Device, precision: Precision): void {
+  if (precision === "f32" || device.features.has("shader-f16")) return;
+  const what = `${device.adapter.name} has no f16 (shader-f16)`;
+  throw new LoupeError("device", `${where}: precision is f16, but ${what}; set it to f32`);
 }
 
 /** An operand of a product as the precision wants it: itself, or its own half, which the caller frees or leaves to the scope. */

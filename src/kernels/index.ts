@@ -16,6 +16,7 @@ export * from "./interpolate.ts";
 export * from "./interpolate-sum.ts";
 export * from "./lanes.ts";
 export * from "./layer-norm.ts";
+export * from "./loss-scale.ts";
 export * from "./matrix/index.ts";
 export * from "./nearest.ts";
 export * from "./normalize.ts";
