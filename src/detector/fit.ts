@@ -1,5 +1,6 @@
 /**
- * The training loop, the same for every method: batches in, losses out. It stops at the first loss that is not a number, and
+ * The training loop, the same for every method: batches in, losses out. The GPU gets a step before the loss of the one before is
+ * read, so that it never waits for the host. It stops at the first loss that is not a number, and
  * between two steps when asked to, so that the caller can save a state that resumes to the same bits.
  */
 import type { Device, Tensor } from "../core/index.ts";
@@ -25,7 +26,7 @@ export interface FitOptions {
   readonly onStep?: (step: StepPosition & { readonly loss: number }) => void;
   /** Called after each epoch, and waited for, with its mean loss over the steps made in this call. */
   readonly onEpoch?: (epoch: number, meanLoss: number) => Promise<void> | void;
-  /** Stops after the step under way; before the first when it is aborted already. */
+  /** Stops after the step that the GPU has been given; before the first when it is aborted already. */
   readonly signal?: AbortSignal;
 }
 
@@ -52,19 +53,36 @@ async function fitEpoch(
 ): Promise<Progress> {
   let step = first;
   let total = 0;
+  const finish = async ({ at, loss }: QueuedStep) => {
+    const value = await loss;
+    total += value;
+    onStep?.({ ...at, loss: value });
+  };
+  let queued: QueuedStep | undefined;
   for await (const batch of batches(epoch, first)) {
     if (step === stepsPerEpoch) throw wrongCount(epoch, "more than", stepsPerEpoch);
     const iteration = epoch * stepsPerEpoch + step;
     const at = { epoch, iteration, iterationsPerEpoch: stepsPerEpoch };
-    const loss = await trainOn(detector, batch, at);
+    const next = { at, loss: trainOn(detector, batch, at) };
+    next.loss.catch(() => {}); // told when it is waited for
     step++;
-    total += loss;
-    onStep?.({ ...at, loss });
-    if (signal?.aborted && step < stepsPerEpoch) return { epoch, step };
+    if (queued) await finish(queued); // while the GPU has the next one to do
+    queued = next;
+    if (signal?.aborted) break;
   }
-  if (step < stepsPerEpoch) throw wrongCount(epoch, `only ${step} of`, stepsPerEpoch);
+  if (queued) await finish(queued);
+  if (step < stepsPerEpoch) {
+    if (signal?.aborted) return { epoch, step };
+    throw wrongCount(epoch, `only ${step} of`, stepsPerEpoch);
+  }
   await onEpoch?.(epoch, total / (step - first));
   return { epoch: epoch + 1, step: 0 };
+}
+
+/** A step that the GPU has been given, and its loss when it is done. */
+interface QueuedStep {
+  readonly at: StepPosition;
+  readonly loss: Promise<number>;
 }
 
 function checkStart(detector: Detector, { stepsPerEpoch }: FitOptions, start: Progress): void {

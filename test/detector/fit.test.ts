@@ -50,7 +50,7 @@ async function abortIn(
   const controller = new AbortController();
   let epochs = 0;
   const end = await fit(detector, {
-    ...batchesOf(3),
+    ...batchesOf(4),
     signal: controller.signal,
     onStep: (at) => at.iteration === iteration && controller.abort(),
     onEpoch: () => void epochs++,
@@ -58,15 +58,17 @@ async function abortIn(
   return { end, steps: steps.length, epochs };
 }
 
-test("a stop comes after the step under way, and the position is exact", async () => {
-  expect(await abortIn(0)).toEqual({ end: { epoch: 0, step: 1 }, steps: 1, epochs: 0 });
-  expect(await abortIn(1)).toEqual({ end: { epoch: 0, step: 2 }, steps: 2, epochs: 0 });
-  expect(await abortIn(4)).toEqual({ end: { epoch: 1, step: 2 }, steps: 5, epochs: 1 });
+test("a stop comes after the step that the GPU has been given, and the position is exact", async () => {
+  // when a loss arrives, the next step is under way
+  expect(await abortIn(0)).toEqual({ end: { epoch: 0, step: 2 }, steps: 2, epochs: 0 });
+  expect(await abortIn(1)).toEqual({ end: { epoch: 0, step: 3 }, steps: 3, epochs: 0 });
+  expect(await abortIn(5)).toEqual({ end: { epoch: 1, step: 3 }, steps: 7, epochs: 1 });
 });
 
 test("a stop in an epoch's last step completes the epoch", async () => {
-  expect(await abortIn(2)).toEqual({ end: { epoch: 1, step: 0 }, steps: 3, epochs: 1 });
-  expect(await abortIn(5)).toEqual({ end: { epoch: 2, step: 0 }, steps: 6, epochs: 2 });
+  expect(await abortIn(2)).toEqual({ end: { epoch: 1, step: 0 }, steps: 4, epochs: 1 });
+  expect(await abortIn(3)).toEqual({ end: { epoch: 1, step: 0 }, steps: 4, epochs: 1 });
+  expect(await abortIn(7)).toEqual({ end: { epoch: 2, step: 0 }, steps: 8, epochs: 2 });
 });
 
 test("a signal that is aborted already lets no step happen", async () => {
@@ -180,7 +182,7 @@ for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINIT
       `fake: the loss is ${bad} at step 2 of 3 in epoch 2 of 2; the last checkpoint is from before it and is kept; ` +
         "start again with a lower --learning-rate, or look at the images of this step: 1/1a.png, 1/1b.png",
     );
-    expect(steps.length).toBe(5);
+    expect(steps.length).toBe(6); // the next one was under way
     expect(told).toEqual([1, 1, 1, 1]);
   });
 }

@@ -128,7 +128,7 @@ for (const version of ["2025", "2023"] as const) {
     const run = await RunFolder.create(path, record(first));
     await run.saveFrozen(await first.frozenState());
     const one = await train(first, beginning, 3);
-    expect(one.end).toEqual({ epoch: 1, step: 1 });
+    expect(one.end).toEqual({ epoch: 1, step: 2 });
     await save(first, run, one.end);
     first.dispose();
 
