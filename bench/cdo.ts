@@ -3,22 +3,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CdoConfig, createCdo } from "../src/cdo/index.ts";
+import type { Precision } from "../src/core/index.ts";
 import { batches, demoImage, type Sample, testTransform, writePng } from "../src/data/index.ts";
 import { predictBatches } from "../src/detector/index.ts";
 import { drawn } from "./inputs.ts";
-import type { Task } from "./task.ts";
+import { suffixOf, type Task } from "./task.ts";
 
-type Net = Required<Pick<CdoConfig, "backbone" | "imageSize">>;
+type Net = Pick<CdoConfig, "backbone" | "imageSize"> & { readonly precision?: Precision };
 
 /** @param batch images of a step */
-export function cdoStepTask({ backbone, imageSize }: Net, batch: number): Task {
+export function cdoStepTask(net: Net, batch: number): Task {
+  const { backbone, imageSize, precision = "f32" } = net;
   return {
-    name: `CDO training step, ${backbone}, ${batch}×${imageSize}²`,
+    name: `CDO training step, ${backbone}, ${batch}×${imageSize}²${suffixOf(precision)}`,
     work: { images: batch },
     open(device) {
       const detector = createCdo({
         device,
-        config: { backbone, imageSize, batchSize: batch },
+        config: { backbone, imageSize, batchSize: batch, precision },
         seed: 1,
       });
       const shape = [batch, imageSize, imageSize] as const;
@@ -39,18 +41,20 @@ export function cdoStepTask({ backbone, imageSize }: Net, batch: number): Task {
 }
 
 /** Decoding, resizing, both networks, the map back on the host and its score; the image is a PNG of 900 × 900. */
-export function cdoPredictTask({ backbone, imageSize }: Net): Task {
+export function cdoPredictTask(net: Net): Task {
+  const { backbone, imageSize, precision = "f32" } = net;
   return {
-    name: `CDO prediction, ${backbone}, PNG file to map of ${imageSize}²`,
+    name: `CDO prediction, ${backbone}, PNG file to map of ${imageSize}²${suffixOf(precision)}`,
     work: { images: 1 },
     async open(device) {
       const folder = mkdtempSync(join(tmpdir(), "loupe-bench-"));
       const path = join(folder, "piece.png");
       await writePng(path, demoImage("tile", { size: 900, part: "good", index: 0 }).image);
-      const detector = createCdo({ device, config: { backbone, imageSize }, seed: 1 });
+      const detector = createCdo({ device, config: { backbone, imageSize, precision }, seed: 1 });
       const sample: Sample = { path, label: 0, defect: "good", className: "tile" };
       const transform = testTransform({ size: imageSize });
       return {
+        prepare: () => detector.preparePrediction(1),
         async wait() {
           const one = batches([sample], { batchSize: 1, side: imageSize, transform });
           const [prediction] = await predictBatches(detector, [sample], one);

@@ -2,7 +2,14 @@
  * Forward, input gradient and weight gradient, each on its own, of the convolutions that ResNet-18 at 128 × 128 and HRNet-W32 at
  * 256 × 256 really have: every kind of layer (kernel, stride, channels) at the size of map it meets.
  */
-import { conv2d, type Device, grad, type Tensor } from "../src/core/index.ts";
+import {
+  conv2d,
+  type Device,
+  grad,
+  type Precision,
+  type Tensor,
+  withPrecision,
+} from "../src/core/index.ts";
 import { drawn, toHWIO, toNHWC } from "./inputs.ts";
 import {
   type ConvSize,
@@ -12,7 +19,7 @@ import {
   outSize,
   weightGradPoints,
 } from "./reference.ts";
-import { type Job, near, type Point, type Task } from "./task.ts";
+import { coarseness, type Job, near, type Point, suffixOf, type Task } from "./task.ts";
 
 /** Size of the map, channels in and out, side of the kernel, stride. */
 type Layer = readonly [size: number, c: number, k: number, kernel: number, stride: number];
@@ -52,10 +59,12 @@ export type Pass = "forward" | "input gradient" | "weight gradient";
 export const passes: readonly Pass[] = ["forward", "input gradient", "weight gradient"];
 
 /** @param batch images of each layer */
-export function convolutionTasks(batch: number): Task[] {
+export function convolutionTasks(batch: number, precision: Precision = "f32"): Task[] {
   const all = [common, ...resnet18, ...hrnetW32].map((layer) => sizeOf(layer, batch));
   const unique = new Map(all.map((s) => [nameOf(s), s]));
-  return [...unique.values()].flatMap((s) => passes.map((pass) => convolutionTask(s, pass)));
+  return [...unique.values()].flatMap((s) =>
+    passes.map((pass) => convolutionTask(s, pass, { precision })),
+  );
 }
 
 function sizeOf([size, c, k, kernel, stride]: Layer, n: number): ConvSize {
@@ -67,11 +76,18 @@ export function nameOf({ n, size, c, k, kernel, stride }: ConvSize): string {
   return `conv ${kernel}×${kernel}${stride > 1 ? `/${stride}` : ""} ${n}×${size}²×${c}→${k}`;
 }
 
-export function convolutionTask(size: ConvSize, pass: Pass, numbers = () => hostOf(size)): Task {
+interface PassOptions {
+  /** Of image, weight and result; sums and the weight's gradient are f32. */
+  readonly precision?: Precision;
+  readonly numbers?: () => Host;
+}
+
+export function convolutionTask(size: ConvSize, pass: Pass, options: PassOptions = {}): Task {
+  const { precision = "f32", numbers = () => hostOf(size) } = options;
   return {
-    name: `${nameOf(size)} ${pass}`,
+    name: `${nameOf(size)} ${pass}${suffixOf(precision)}`,
     work: { flops: convFlops(size) },
-    open: (device) => openPass(device, size, pass, numbers()),
+    open: (device) => openPass(device, size, pass, numbers(), precision),
   };
 }
 
@@ -123,30 +139,34 @@ function hostOf(s: ConvSize): Host {
   };
 }
 
-function tensorsOf(device: Device, s: ConvSize, host: Host) {
+function tensorsOf(device: Device, s: ConvSize, host: Host, precision: Precision = "f32") {
   const out = outSize(s);
   return {
     x: device.tensor(host.x, [s.n, s.size, s.size, s.c]),
     w: device.tensor(host.w, [s.kernel, s.kernel, s.c, s.k]),
-    dy: device.tensor(host.dy, [s.n, out, out, s.k]),
+    dy: device.tensor(host.dy, [s.n, out, out, s.k], precision),
     options: { stride: s.stride, padding: s.padding },
   };
 }
 
-function openPass(device: Device, s: ConvSize, pass: Pass, host: Host): Job {
-  const { x, w, dy, options } = tensorsOf(device, s, host);
+function openPass(device: Device, s: ConvSize, pass: Pass, host: Host, precision: Precision): Job {
+  const coarse = coarseness(precision);
+  const { x, w, dy, options } = tensorsOf(device, s, host, precision);
   if (pass === "forward") {
-    const check = near(convPoints(host.x, host.w, s), 1e-4, 1e-3);
-    return { queue: () => conv2d(x, w, undefined, options), check };
+    const check = near(convPoints(host.x, host.w, s), 1e-4 * coarse, 1e-3 * coarse);
+    const image = device.tensor(host.x, x.shape, precision);
+    const weight = device.tensor(host.w, w.shape, precision);
+    return { queue: () => conv2d(image, weight, undefined, options), check };
   }
   const leaf = (pass === "input gradient" ? x : w).setRequiresGrad(true);
-  const y = conv2d(x, w, undefined, options); // the graph is made once, so that only its gradient is timed
+  // the graph is made once, so that only its gradient is timed
+  const y = withPrecision(precision, () => conv2d(x, w, undefined, options));
   const points =
     pass === "input gradient"
       ? inputGradPoints(host.dy, host.w, s)
       : weightGradPoints(host.x, host.dy, s);
   return {
     queue: () => grad(y, [leaf], dy)[0] as Tensor,
-    check: near(points, 1e-4, 1e-3 * Math.sqrt(s.n)),
+    check: near(points, 1e-4 * coarse, 1e-3 * coarse * Math.sqrt(s.n)),
   };
 }

@@ -1,9 +1,11 @@
 /** The command line of the bench. */
 import { parseArgs } from "node:util";
+import type { Precision } from "../src/core/index.ts";
 
 export const usage = `npm run bench -- [options]
   --only <pattern>     only tasks whose name has this (a regular expression, any case)
   --quick              one run each: does it work, and roughly how fast?
+  --precision <p>      f32 (default), or f16: products of half-precision numbers
   --adapter <name>     part of an adapter's name
   --cold               without the driver's cache of compiled shaders, so that first calls are a new user's
   --json [file]        the result as JSON, to a file or to standard output
@@ -18,6 +20,7 @@ export const usage = `npm run bench -- [options]
 export interface Options {
   readonly only: RegExp;
   readonly quick: boolean;
+  readonly precision: Precision;
   readonly adapter: string | undefined;
   readonly cold: boolean;
   /** A file, "-" for standard output. */
@@ -43,6 +46,7 @@ export function parseOptions(args: readonly string[]): Options {
     options: {
       only: text,
       quick: flag,
+      precision: text,
       adapter: text,
       cold: flag,
       json: text,
@@ -61,11 +65,29 @@ export function parseOptions(args: readonly string[]): Options {
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new Error(`--rounds must be a whole number from 1, got ${values.rounds}`);
   }
+  const precision = values.precision ?? "f32";
+  if (precision !== "f32" && precision !== "f16") {
+    throw new Error(`--precision must be f32 or f16, got ${precision}`);
+  }
   const { quick, cold, peers, browser, list, help, adapter, json, compare, table, worker } = values;
   return {
     only: patternOf(values.only),
     engines: values.engines?.split(","),
-    ...{ quick, cold, peers, browser, rounds, list, help, adapter, json, compare, table, worker },
+    ...{
+      precision,
+      quick,
+      cold,
+      peers,
+      browser,
+      rounds,
+      list,
+      help,
+      adapter,
+      json,
+      compare,
+      table,
+      worker,
+    },
   };
 }
 

@@ -39,7 +39,7 @@ async function measureAll(options: Options): Promise<void> {
   };
   const adapter = await adapterOf(device);
   if (options.list) {
-    for (const task of allTasks(adapter.software)) console.log(task.name);
+    for (const task of allTasks(adapter.software, options.precision)) console.log(task.name);
     return;
   }
   const measured = options.peers
@@ -56,13 +56,13 @@ async function adapterOf(options: DeviceOptions): Promise<AdapterInfo> {
 }
 
 async function ownRows(
-  { only, quick: isQuick }: Options,
+  { only, quick: isQuick, precision }: Options,
   { name, driver, software }: AdapterInfo,
   device: DeviceOptions,
 ): Promise<Pick<Result, "rows" | "ceiling">> {
   console.error(`adapter: ${name} (${driver})`);
   const effort = isQuick ? quick : usual;
-  const tasks = allTasks(software).filter((task) => only.test(task.name));
+  const tasks = allTasks(software, precision).filter((task) => only.test(task.name));
   const metrics = only.test(metricsRow.name);
   if (tasks.length === 0 && !metrics) {
     throw new Error(`--only ${only.source}: no task has such a name`);

@@ -56,9 +56,10 @@ export function formatRow(row: Row, ceiling: Ceiling | undefined): string {
 export function gradientShares(rows: readonly Row[]): [string, number, number][] {
   const ms = new Map(rows.map((row) => [row.name, row.minMs]));
   return rows.flatMap(({ name, minMs }): [string, number, number][] => {
-    const layer = / forward$/.test(name) ? name.replace(/ forward$/, "") : undefined;
-    const [input, weight] = ["input", "weight"].map((of) => ms.get(`${layer} ${of} gradient`));
-    return layer && input && weight ? [[layer, minMs / input, minMs / weight]] : [];
+    const [, layer, suffix] = name.match(/^(conv .*) forward(|, f16)$/) ?? [];
+    const of = (what: string) => ms.get(`${layer} ${what} gradient${suffix}`);
+    const [input, weight] = [of("input"), of("weight")];
+    return layer && input && weight ? [[layer + suffix, minMs / input, minMs / weight]] : [];
   });
 }
 

@@ -1,5 +1,5 @@
 /** What a benchmark is: work of known size, and a check of its answer. */
-import type { Device, Tensor } from "../src/core/index.ts";
+import type { Device, Precision, Tensor } from "../src/core/index.ts";
 
 /** What one run does. */
 export type Work =
@@ -35,6 +35,12 @@ export type Job = (
   readonly check: (answer: ArrayLike<number>) => void;
   readonly close?: () => void;
 };
+
+/** What a task's name ends with. */
+export const suffixOf = (precision: Precision): string => (precision === "f16" ? ", f16" : "");
+
+/** How much coarser answers are: halves have 11 bits, and inputs are rounded to them. */
+export const coarseness = (precision: Precision): number => (precision === "f16" ? 30 : 1);
 
 /** Arrays one after the other. */
 export function joined(parts: readonly ArrayLike<number>[]): Float32Array {

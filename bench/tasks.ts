@@ -1,4 +1,5 @@
 /** Everything that `npm run bench` measures of ours. */
+import type { Precision } from "../src/core/index.ts";
 import { batchNormTasks } from "./batch-norm.ts";
 import { cdoPredictTask, cdoStepTask } from "./cdo.ts";
 import { convolutionTasks, convolutionTrainingTask } from "./convolutions.ts";
@@ -13,9 +14,17 @@ import type { Task } from "./task.ts";
 const small = { backbone: "resnet18", imageSize: 128 };
 const large = { backbone: "hrnet_w32", imageSize: 256 };
 
-/** A software adapter gets small batches, for it would take an hour. */
-export function allTasks(software: boolean): Task[] {
+/** A software adapter gets small batches, for it would take an hour. In half precision there is what is made of products. */
+export function allTasks(software: boolean, precision: Precision = "f32"): Task[] {
   const batch = software ? 4 : 32;
+  if (precision === "f16") {
+    return [
+      matmulTask(1024, precision),
+      ...(software ? [] : [matmulTask(4096, precision)]),
+      ...convolutionTasks(batch, precision),
+      ...cdoTasks(software, precision),
+    ];
+  }
   return [
     matmulTask(64),
     matmulTask(1024),
@@ -29,9 +38,19 @@ export function allTasks(software: boolean): Task[] {
     nearestTask,
     resnet18Task,
     sgdStepTask,
-    cdoStepTask(small, software ? 8 : 32),
-    cdoStepTask(large, software ? 2 : 16),
-    cdoPredictTask(small),
-    cdoPredictTask(large),
+    ...cdoTasks(software, precision),
+  ];
+}
+
+function cdoTasks(software: boolean, precision: Precision): Task[] {
+  const [one, two] = [
+    { ...small, precision },
+    { ...large, precision },
+  ];
+  return [
+    cdoStepTask(one, software ? 8 : 32),
+    ...(software ? [2] : [16, 32]).map((batch) => cdoStepTask(two, batch)),
+    cdoPredictTask(one),
+    cdoPredictTask(two),
   ];
 }

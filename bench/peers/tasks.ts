@@ -43,7 +43,7 @@ export const sharedTasks: readonly SharedTask[] = [
   {
     ...plain,
     key: "conv",
-    ours: convolutionTask(commonLayer, "forward", commonNumbers),
+    ours: convolutionTask(commonLayer, "forward", { numbers: commonNumbers }),
     points: () => {
       const { x, w } = commonNumbers();
       return convPoints(x, w, commonLayer);
