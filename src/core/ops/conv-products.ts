@@ -1,29 +1,22 @@
-/** The three products of a convolution: which plan, and the launches it takes. */
+/** The three products of a convolution, each by the plan that the planner chooses. */
 import {
   type ConvPlan,
   type ConvShape,
   convPlans,
-  convProduct,
-  directConvKernel,
-  directInputGradKernel,
-  directWeightGradKernel,
   type InputGradPlan,
   inputGradPlans,
-  inputGradProduct,
   type ProductTypes,
   sizeOf,
-  tiledKernel,
   type WeightGradPlan,
-  weightGradChunks,
   weightGradPlans,
-  weightGradProduct,
 } from "../../kernels/index.ts";
 import { emptyGrad } from "../autograd.ts";
 import { capsOf } from "../caps.ts";
 import type { Trial } from "../planner.ts";
 import type { Tensor } from "../tensor.ts";
+import { convolveBy, inputGradBy, weightGradBy } from "./conv-by-plan.ts";
 import { convClass, convTrial } from "./product-cases.ts";
-import { type EpilogueTensors, launchSplit, typesOf } from "./split-sum.ts";
+import { type EpilogueTensors, typesOf } from "./split-sum.ts";
 
 /** y = act(norm(scale · conv(x, w) + shift) + residual), into `y`. */
 export function convolve(
@@ -40,27 +33,6 @@ export function convolve(
   const trial = () => forwardTrial(s, types);
   const plan = device.planner.choose("conv2d", convClass(s, types), plans, trial);
   convolveBy(plan, x, weight, y, s, e);
-}
-
-/** The same by a given plan. */
-export function convolveBy(
-  plan: ConvPlan,
-  x: Tensor,
-  weight: Tensor,
-  y: Tensor,
-  s: ConvShape,
-  e: EpilogueTensors,
-): void {
-  launchSplit({
-    operands: [x, weight],
-    result: y,
-    parts: plan.kind === "tiled" ? plan.parts : 1,
-    epilogue: e,
-    spec: (types, epilogue) =>
-      plan.kind === "tiled"
-        ? tiledKernel(convProduct(s, types, epilogue), plan)
-        : directConvKernel(s, plan, types, epilogue),
-  });
 }
 
 function forwardTrial(s: ConvShape, types: ProductTypes): Trial<ConvPlan> {
@@ -81,21 +53,6 @@ export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   return inputGradBy(plan, weight, dy, s);
 }
 
-/** The same by a given plan. */
-export function inputGradBy(plan: InputGradPlan, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
-  const dx = dy.device.empty([s.n, s.h, s.w, s.c], dy.dtype);
-  launchSplit({
-    operands: [dy, weight],
-    result: dx,
-    parts: plan.kind === "tiled" ? plan.parts : 1,
-    spec: (types) =>
-      plan.kind === "tiled"
-        ? tiledKernel(inputGradProduct(s, types), plan)
-        : directInputGradKernel(s, plan, types),
-  });
-  return dx;
-}
-
 function inputGradTrial(s: ConvShape, types: ProductTypes): Trial<InputGradPlan> {
   return convTrial("dx", s, types, (dy, weight, plan) => inputGradBy(plan, weight, dy, s));
 }
@@ -110,27 +67,6 @@ export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape, weight: Tensor):
   const trial = () => weightGradTrial(s, types);
   const plan = device.planner.choose("conv2d weight gradient", convClass(s, types), plans, trial);
   return weightGradBy(plan, x, dy, s, emptyGrad(weight));
-}
-
-/** The same by a given plan, into `dw`. */
-export function weightGradBy(
-  plan: WeightGradPlan,
-  x: Tensor,
-  dy: Tensor,
-  s: ConvShape,
-  dw: Tensor = x.device.empty([s.kh, s.kw, s.c / s.groups, s.k], x.dtype),
-): Tensor {
-  const parts = plan.kind === "tiled" ? plan.parts : weightGradChunks(s);
-  launchSplit({
-    operands: [x, dy],
-    result: dw,
-    parts,
-    spec: (types) =>
-      plan.kind === "tiled"
-        ? tiledKernel(weightGradProduct(s, types), plan)
-        : directWeightGradKernel(s, plan, types, parts),
-  });
-  return dw;
 }
 
 function weightGradTrial(s: ConvShape, types: ProductTypes): Trial<WeightGradPlan> {

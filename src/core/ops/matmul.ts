@@ -1,26 +1,14 @@
 /** Products of matrices, batched: C = A · B, with either operand read transposed. dA = dC · Bᵀ, dB = Aᵀ · dC. */
 import { LoupeError } from "../../error.ts";
-import {
-  directMatmulKernel,
-  type MatmulPlan,
-  type MatmulShape,
-  matmulPlans,
-  matmulProduct,
-  type ProductTypes,
-  sizeOf,
-  tiledKernel,
-} from "../../kernels/index.ts";
+import { sizeOf } from "../../kernels/index.ts";
 import { emptyGrad, track } from "../autograd.ts";
-import { capsOf } from "../caps.ts";
 import { show } from "../launch.ts";
-import type { Trial } from "../planner.ts";
 import { freeCopies, operand, weightOperand } from "../precision.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireOneFloat } from "./float.ts";
 import { broadcastShapes } from "./map.ts";
-import { matmulClass, matmulTrial } from "./product-cases.ts";
+import { multiply } from "./multiply.ts";
 import { expand } from "./shape.ts";
-import { launchSplit, typesOf } from "./split-sum.ts";
 import { sumTo } from "./sum-to.ts";
 
 export interface MatmulFlags {
@@ -83,43 +71,6 @@ function product(
   const s = { batch, m, n, k, transposeA, transposeB };
   multiply(fa, fb, y, { ...s, strideA: strideOf(fa, m * k), strideB: strideOf(fb, k * n) });
   return y;
-}
-
-/** The launches of a product. */
-function multiply(a: Tensor, b: Tensor, y: Tensor, s: MatmulShape): void {
-  const { device } = a;
-  const types = typesOf(a, y);
-  const plans = matmulPlans(s, capsOf(device));
-  const trial = () => trialOf(s, types);
-  const plan = device.planner.choose("matmul", matmulClass(s, types), plans, trial);
-  multiplyBy(plan, a, b, y, s);
-}
-
-/** The same by a given plan. */
-export function multiplyBy(
-  plan: MatmulPlan,
-  a: Tensor,
-  b: Tensor,
-  y: Tensor,
-  s: MatmulShape,
-): void {
-  launchSplit({
-    operands: [a, b],
-    result: y,
-    parts: plan.kind === "tiled" ? plan.parts : 1,
-    spec: (types, epilogue) =>
-      plan.kind === "tiled"
-        ? tiledKernel(matmulProduct(s, types, epilogue), plan)
-        : directMatmulKernel(s, plan, types, epilogue),
-  });
-}
-
-function trialOf(s: MatmulShape, types: ProductTypes): Trial<MatmulPlan> {
-  return matmulTrial(s, types, (a, b, plan) => {
-    const y = a.device.empty([s.batch, s.m, s.n], types.result);
-    multiplyBy(plan, a, b, y, s);
-    return y;
-  });
 }
 
 /** Rows and columns as read. */

@@ -5,8 +5,10 @@
  */
 import type { Caps, Plan } from "../caps.ts";
 import type { ConvShape } from "./conv-shape.ts";
+import { type DepthwisePlan, depthwisePlans } from "./depthwise.ts";
 import type { MatmulShape } from "./matmul-shape.ts";
 import { type ProductSize, type TiledPlan, tiledPlans } from "./tile-plans.ts";
+import { suitsWinograd, type WinogradPlan } from "./winograd.ts";
 
 /** Straight from memory: a thread owns rows, its workgroup shares a small tile of the other operand. */
 export interface DirectPlan extends Plan {
@@ -15,10 +17,17 @@ export interface DirectPlan extends Plan {
   readonly subgroups: boolean;
 }
 
-export type ConvPlan = DirectPlan | TiledPlan;
-export type InputGradPlan = DirectPlan | TiledPlan;
-export type WeightGradPlan = DirectPlan | TiledPlan;
 export type MatmulPlan = DirectPlan | TiledPlan;
+
+/** A 1×1 convolution is a product of matrices as it stands. */
+export interface PointwisePlan extends Plan {
+  readonly kind: "pointwise";
+  readonly product: MatmulPlan;
+}
+
+export type ConvPlan = DirectPlan | TiledPlan | WinogradPlan | PointwisePlan | DepthwisePlan;
+export type InputGradPlan = ConvPlan;
+export type WeightGradPlan = ConvPlan;
 
 const plain: DirectPlan = { name: "plain", kind: "direct", subgroups: false };
 const handed: DirectPlan = { name: "handed", kind: "direct", subgroups: true };
@@ -28,19 +37,61 @@ function productPlans(size: ProductSize, caps: Caps): readonly (DirectPlan | Til
   return caps.software ? direct : [...tiledPlans(size, caps), ...direct];
 }
 
+/** A convolution as a product: its size, and from how many channels on Winograd's way is faster on lavapipe (2048 pixels and more). */
+interface Role {
+  readonly size: ProductSize;
+  /** The products of Winograd's way with tiles of 4×4. */
+  readonly tiles: ProductSize;
+  readonly channels: number;
+}
+
+function convolutionPlans(s: ConvShape, caps: Caps, { size, tiles, channels }: Role) {
+  const products = productPlans(size, caps);
+  const special = [...depthwisePlans(s, caps), ...pointwisePlans(s, products)];
+  const tiled = winogradPlans(s, productPlans(tiles, caps), caps);
+  const wide = Math.min(s.oh, s.ow) >= 8;
+  const large = wide && Math.min(s.c, s.k) >= channels && s.n * s.oh * s.ow >= 2048;
+  const first = tiled.length > 0 && caps.software && large;
+  const [best, rest] = [products.slice(0, -1), products.slice(-1)];
+  return first ? [...tiled, ...products] : [...special, ...best, ...tiled, ...rest];
+}
+
+function winogradPlans(s: ConvShape, products: readonly MatmulPlan[], caps: Caps): WinogradPlan[] {
+  const [product] = products;
+  if (!suitsWinograd(s) || !product) return [];
+  const workspace = caps.software ? 2 ** 22 : 2 ** 27;
+  return ([4, 2] as const).map((side) => {
+    return { name: `winograd${side}x${side}`, kind: "winograd", side, product, workspace };
+  });
+}
+
+function pointwisePlans(s: ConvShape, products: readonly MatmulPlan[]): PointwisePlan[] {
+  const oneTap = s.kh * s.kw === 1 && s.groups === 1 && s.padTop + s.padLeft === 0;
+  const everyPixel = s.strideH * s.strideW === 1 && s.oh === s.h && s.ow === s.w;
+  if (!oneTap || !everyPixel) return [];
+  return products.map((product) => {
+    return { name: `pointwise ${product.name}`, kind: "pointwise", product };
+  });
+}
+
 /** Plans of a convolution. */
 export function convPlans(s: ConvShape, caps: Caps): readonly ConvPlan[] {
-  return productPlans(convSize(s), caps);
+  const tiles = { m: (s.n * s.oh * s.ow) / 16, n: s.k, batches: 36, depth: s.c };
+  return convolutionPlans(s, caps, { size: convSize(s), tiles, channels: 48 });
 }
 
 /** Plans of the gradient of a convolution's input. */
 export function inputGradPlans(s: ConvShape, caps: Caps): readonly InputGradPlan[] {
-  return productPlans(inputGradSize(s), caps);
+  const tiles = { m: (s.n * s.h * s.w) / 16, n: s.c, batches: 36, depth: s.k };
+  return convolutionPlans(s, caps, { size: inputGradSize(s), tiles, channels: 48 });
 }
 
 /** Plans of the gradient of a convolution's weight. */
 export function weightGradPlans(s: ConvShape, caps: Caps): readonly WeightGradPlan[] {
-  return productPlans(weightGradSize(s), caps);
+  const tiles = { m: s.c, n: s.k, batches: 36, depth: (s.n * s.oh * s.ow) / 16 };
+  const plans = convolutionPlans(s, caps, { size: weightGradSize(s), tiles, channels: 96 });
+  // a product of matrices sums over all pixels in one go, unless tiles split it
+  return plans.filter((p) => p.kind !== "pointwise" || p.product.kind === "tiled");
 }
 
 /** Plans of a product of matrices. */
