@@ -5,6 +5,7 @@
 import {
   backward,
   type Device,
+  moveTogether,
   noGrad,
   type PrepareOptions,
   type Program,
@@ -99,6 +100,7 @@ export class Cdo implements Detector {
       if (this.#scaler) keep(this.#scaler);
       const expert = keep(createExpert(device, config, teacher, frozen ? undefined : rng));
       this.#expert = new FeatureExtractor(expert);
+      if (config.precision === "f16") moveTogether(expert.parameters()); // one launch makes their halves
       if (frozen) loadPart(expert, frozenPrefix, frozen);
       this.#apprentice = keep(createApprentice(device, config, model ? undefined : rng));
       if (model) loadPart(this.#apprentice, modelPrefix, model);

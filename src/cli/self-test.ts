@@ -1,5 +1,5 @@
 /** A few seconds of arithmetic whose results are known: is this GPU, with this driver, to be trusted? */
-import { type Device, grad, matmul, mul, Rng, sum, type Tensor } from "../core/index.ts";
+import { cast, type Device, grad, matmul, mul, Rng, sum, type Tensor } from "../core/index.ts";
 
 export interface CheckResult {
   readonly name: string;
@@ -89,9 +89,16 @@ async function twice(device: Device): Promise<{ ok: boolean; detail: string }> {
 async function half(device: Device): Promise<{ ok: boolean; detail: string }> {
   if (!device.features.has("shader-f16")) return { ok: true, detail: "not there, not used" };
   const values = [0, 1, -2.5, 65504, 2 ** -24];
-  const [read] = await device.read(() => [device.tensor(values, [values.length], "f16")]);
-  const ok = values.every((v, i) => v === read![i]);
-  return { ok, detail: ok ? "values come back" : `${values} came back as ${read}` };
+  const [read, large] = await device.read(() => [
+    device.tensor(values, [values.length], "f16"),
+    cast(device.tensor([70_000, -1e30, Number.NaN], [3]), "f16"),
+  ]);
+  const back = values.every((v, i) => v === read![i]);
+  if (!back) return { ok: false, detail: `${values} came back as ${read}` };
+  // a step whose gradients overflow is found by their infinities
+  const infinity = Number.POSITIVE_INFINITY;
+  const ok = [infinity, -infinity, Number.NaN].every((v, i) => Object.is(v, large![i]));
+  return { ok, detail: ok ? "values come back, overflow is infinite" : `overflow gives ${large}` };
 }
 
 async function speed(device: Device, now: () => number): Promise<CheckResult> {

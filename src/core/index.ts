@@ -22,6 +22,7 @@ export {
 export { launch } from "./launch.ts";
 export { describeMatrixUnits, findMatrixUnits, type MatrixFinding } from "./matrix-units.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
+export { moveTogether } from "./move-together.ts";
 export { type AdapterInfo, type DeviceOptions, openDevice } from "./open.ts";
 export { copyElements } from "./ops/accumulate.ts";
 export * from "./ops/index.ts";

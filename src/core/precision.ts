@@ -4,16 +4,18 @@
  * given; losses, distances, unit vectors, softmax and sums are f32. Parameters and their gradients stay f32.
  */
 import { LoupeError } from "../error.ts";
+import { bytesOf } from "../kernels/index.ts";
 import { capsOf } from "./caps.ts";
 import type { Device } from "./device.ts";
+import type { Storage } from "./memory.ts";
 import { copyElements } from "./ops/accumulate.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 /** In which type products take their operands. */
 export type Precision = "f32" | "f16";
 
-/** The weights that were cast so far, under the tensors they come from; undefined at full precision. */
-let halves: Map<Tensor, Tensor> | undefined;
+/** The weights that were cast so far, under the memory they come from; undefined at full precision. */
+let halves: Map<Storage, Tensor> | undefined;
 
 /**
  * Runs `fn` with products in the given precision. A weight is cast once: don't change it inside. Gradients may be computed inside or
@@ -63,12 +65,20 @@ export function operand(tensor: Tensor): Tensor {
 /** The same of a weight, which is used again: a view of a half that is made once. */
 export function weightOperand(weight: Tensor): Tensor {
   if (!halves || weight.dtype !== "f32") return weight;
-  if (weight.node) return halfOf(weight);
-  const known = halves.get(weight);
-  if (known && !known.disposed) return known.view();
-  const made = halfOf(weight).keep();
-  halves.set(weight, made);
-  return made.view();
+  const { storage, offset } = weight;
+  if (weight.node || offset % 512 !== 0) return halfOf(weight); // views begin on multiples of 256
+  const half = halves.get(storage) ?? halfOfAll(weight).keep();
+  halves.set(storage, half);
+  return half.view(weight.shape, offset / 2);
+}
+
+/** The half of everything in a weight's memory, where an optimiser or `moveTogether` has laid more weights. */
+function halfOfAll({ device, storage }: Tensor): Tensor {
+  storage.refs++;
+  const all = new Tensor(device, storage, [storage.bytes / bytesOf.f32], "f32");
+  const half = halfOf(all);
+  all.dispose();
+  return half;
 }
 
 /** Frees the operands that are not what was given: for an op that no gradient comes back to. */

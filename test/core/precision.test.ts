@@ -10,6 +10,7 @@ import {
   fromF16,
   grad,
   matmul,
+  moveTogether,
   mul,
   noGrad,
   precisionNow,
@@ -124,6 +125,36 @@ test("a weight is cast once in a scope, however often it is used, and its half i
     const oneMore = (three - one) / 2;
     expect(one).toBe(2 * oneMore + 1);
   });
+});
+
+test("weights that lie together are cast in one launch, wherever they begin", async ({ skip }) => {
+  if (!able) skip();
+  const shapes = [
+    [1, 1, 8, 8],
+    [3, 3, 8, 4],
+    [1, 1, 4, 3],
+    [1, 1, 3, 200],
+    [0, 1, 4, 4],
+  ];
+  const weights = shapes.map((shape, i) => leaf(`together ${i}`, shape).keep());
+  const values = await Promise.all(weights.map((w) => w.data()));
+  const run = () => {
+    let y = cast(made("x", [1, 6, 6, 8]), "f16");
+    for (const w of weights.slice(0, 4)) y = conv2d(y, w);
+    return y;
+  };
+  const launchesOf = async () => {
+    const before = device.queue.launches;
+    const [y] = await device.read(() => [withPrecision("f16", run)]);
+    return [device.queue.launches - before, y] as const;
+  };
+  const [apart, y] = await launchesOf();
+  device.scope(() => moveTogether(weights));
+  const [together, same] = await launchesOf();
+  expect(apart - together).toBe(3);
+  expect(same).toEqual(y);
+  expect(await Promise.all(weights.map((w) => w.data()))).toEqual(values);
+  for (const w of weights) w.dispose();
 });
 
 test("without a gradient nothing stays but the result", ({ skip }) => {
