@@ -31,6 +31,8 @@ export interface Method {
   config(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   /** Key of a setting in the config; the same unless listed. */
   readonly keyOf: Readonly<Record<string, string>>;
+  /** Settings that change no result, only time and memory: a resumed run may have others. */
+  readonly free: readonly string[];
   create(options: DetectorOptions): Detector;
 }
 
@@ -101,6 +103,7 @@ const cdo: Method = {
     return { ...config };
   },
   keyOf: { methodVersion: "version" },
+  free: ["checkpointActivations"],
   create: ({ config, ...rest }) => createCdo({ config: config as Partial<CdoConfig>, ...rest }),
 };
 

@@ -22,6 +22,7 @@ import {
 } from "./train-finish.ts";
 import {
   refuseConflicts,
+  resumedConfig,
   resumedOptions,
   type TrainRecord,
   type TrainTold,
@@ -63,7 +64,8 @@ export async function resumeRun(
   const dataset = await reopenData(record, told, options, terminal);
   const checkpoint = await run.loadCheckpoint();
   planThreshold(options.threshold ?? undefined, dataset);
-  const { config, seed } = record;
+  const { seed } = record;
+  const config = resumedConfig(record, method, told);
   requireSamePrecision(place.path, config, device);
   const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model };
   using detector = disposable(method.create({ device, config, seed, ...saved }));

@@ -133,6 +133,13 @@ export function resumedOptions(record: TrainRecord, { given, settings }: TrainTo
   return Object.fromEntries(pairs) as TrainRecord["options"];
 }
 
+/** A resumed run's config: its own, except what may change. */
+export function resumedConfig({ config }: TrainRecord, method: Method, { given }: TrainTold) {
+  const named: Readonly<Record<string, unknown>> = given;
+  const changed = method.free.filter((key) => key in named).map((key) => [key, named[key]]);
+  return { ...config, ...Object.fromEntries(changed) };
+}
+
 /** Settings that decide the weights. */
 const deciding = ["class", "seed", "layout", "testFraction", "weights"] as const;
 
@@ -151,13 +158,14 @@ export function refuseConflicts(
     testFraction: record.data.testFraction,
     weights: record.weights.source,
   };
-  for (const key of Object.keys(method.settings.shape)) {
+  const own = Object.keys(method.settings.shape).filter((key) => !method.free.includes(key));
+  for (const key of own) {
     before[key] = record.config[method.keyOf[key] ?? key];
   }
   if ("precision" in before) {
     before.precision ??= "f32"; // runs from before there was a choice
   }
-  const wrong = [...deciding, ...Object.keys(method.settings.shape)].flatMap((key) => {
+  const wrong = [...deciding, ...own].flatMap((key) => {
     if (!(key in given) || same(key, given[key], before[key])) return [];
     return [
       `${written(key)}: the run was started with ${show(before[key])}, not ${show(given[key])}`,

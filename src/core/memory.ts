@@ -47,6 +47,8 @@ export function formatBytes(bytes: number): string {
 const spare = 2 ** 30;
 
 const advice = "lower --batch-size or --image-size, or free tensors";
+const moreAdvice =
+  "lower --batch-size or --image-size, train with --checkpoint-activations, or free tensors";
 
 export class Memory {
   readonly #gpu: GPUDevice;
@@ -121,7 +123,7 @@ export class Memory {
       const used = `${formatBytes(this.#live)} of ${formatBytes(this.#limit)} are in use`;
       throw new LoupeError(
         "memory",
-        `${what}: needs ${formatBytes(size)} more, ${used}; ${advice}`,
+        `${what}: needs ${formatBytes(size)} more, ${used}; ${moreAdvice}`,
       );
     }
     this.#gpu.pushErrorScope("out-of-memory");
@@ -138,7 +140,7 @@ export class Memory {
         this.#onError(
           new LoupeError(
             "memory",
-            `${what}: the GPU has no ${formatBytes(size)} left, ${used}; ${advice}`,
+            `${what}: the GPU has no ${formatBytes(size)} left, ${used}; ${moreAdvice}`,
           ),
         );
       },

@@ -233,12 +233,13 @@ describe("stop and resume", () => {
     return { progress: JSON.parse(metadata.get("progress") ?? "") };
   }
 
-  test("a flag that differs from the run's own is refused by name; evaluation may differ", async () => {
+  test("a flag that differs from the run's own is refused by name; evaluation and memory may differ", async () => {
     const wrong = await loupe("train", "--resume", "first", "--epochs", "9", "--seed", "7");
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/--epochs: the run was started with 3, not 9/);
     expect(wrong.stderr).not.toMatch(/--seed:/);
-    const again = ["--resume", "first", "--protocol", "cdo2025", "--json"];
+    const again = ["--resume", "first", "--checkpoint-activations"];
+    again.push("--protocol", "cdo2025", "--json");
     const run = await loupe("train", ...again, "--threshold", "manual=0.5,0.25");
     expect(run.stderr).toMatch(/all 3 epochs are trained; evaluating again/);
     expect(JSON.parse(run.stdout).runs[0]).toMatchObject({

@@ -56,7 +56,7 @@ test("a memory limit refuses with what is asked, what is used and what is allowe
   expect(error?.code).toBe("memory");
   expect(error?.message).toBe(
     "tensor f32 [2097152]: needs 8.0 MiB more, 8.0 MiB of 10.0 MiB are in use; " +
-      "lower --batch-size or --image-size, or free tensors",
+      "lower --batch-size or --image-size, train with --checkpoint-activations, or free tensors",
   );
   expect(await device.scope(() => sum(x)).item()).toBe(2 * mib);
   x.dispose();
