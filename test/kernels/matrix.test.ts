@@ -20,6 +20,7 @@ import {
   matrixTiles,
   matrixWeightGradKernel,
   type ProductNeeds,
+  tileName,
   weightGradNeeds,
   workgroupBytes,
 } from "../../src/kernels/matrix/index.ts";
@@ -36,7 +37,7 @@ const unit: MatrixUnit = {
   packing: 4,
 };
 /** Small, so that small shapes have several tiles, and software adapters compile it in no time. */
-const small: MatrixTile = { m: 32, n: 32, k: 16, rows: 2, columns: 1, patch: 2 };
+const small: MatrixTile = { m: 32, n: 32, k: 16, rows: 2, columns: 1, patch: 2, stages: 1 };
 const limits = { workgroupMemory: 49_152, workgroupThreads: 256 };
 
 function layout(tile: MatrixTile = small, change: Partial<MatrixUnit> = {}): MatrixLayout {
@@ -136,7 +137,7 @@ describe("a product of matrices", () => {
   }
 
   for (const tile of matrixTiles) {
-    test(`is exact in tiles of ${tile.m}×${tile.n}`, async () => {
+    test(`is exact in tiles of ${tileName(tile)}`, async () => {
       const s = { ...product, m: 264, n: 136, k: 72 };
       const room = workgroupBytes(layout(tile), matmulNeeds(s)) <= 32_768; // of a software adapter
       await multiplies(s, layout(room ? tile : { ...tile, k: 16 }));
@@ -255,7 +256,7 @@ describe("a convolution", () => {
     const x = wholes(s.n * s.h * s.w * s.c, 3);
     const w = wholes(s.kh * s.kw * s.c * s.k, 4);
     const dy = wholes(s.n * s.oh * s.ow * s.k, 5);
-    const l = layout({ m: 32, n: 64, k: 32, rows: 2, columns: 2, patch: 1 });
+    const l = layout({ m: 32, n: 64, k: 32, rows: 2, columns: 2, patch: 1, stages: 2 });
     for (const needs of [convNeeds(s), inputGradNeeds(s), weightGradNeeds(s)]) checked(l, needs);
     await gives(convOf(s, x, w), (parts) => matrixConvKernel(s, { ...l, parts }, half, {}), x, w);
     const back = (parts: number) => matrixInputGradKernel(s, { ...l, parts }, half);

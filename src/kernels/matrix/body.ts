@@ -11,6 +11,8 @@ import {
   type Cut,
   type FragmentText,
   fragmentText,
+  type Index,
+  indexText,
   type MatrixUnit,
   patchWords,
 } from "./dialect.ts";
@@ -93,7 +95,7 @@ export function matrixKernel(product: Product): KernelSpec {
       sa.begin,
       sb.begin,
       sumsText(layout, text),
-      loopText(sa, sb, text),
+      loopText(layout, sa, sb, text),
       drainText(product, patch, text),
     ].join("\n"),
   });
@@ -126,7 +128,12 @@ function cutOf({ tile, unit }: MatrixLayout, a: Staging, b: Staging, patch: Patc
   const places = (s: Staging, each: number, fragment: number) => {
     const line = s.alongK ? s.stage.pitch : 1;
     const alongK = s.alongK ? 1 : s.stage.pitch;
-    return { subgroup: each * line, fragment: fragment * line, step: f.k * alongK };
+    return {
+      subgroup: each * line,
+      fragment: fragment * line,
+      step: f.k * alongK,
+      flip: tile.stages === 2 ? s.stage.block : 0,
+    };
   };
   return {
     a,
@@ -146,39 +153,70 @@ let sub_row = sub / ${layout.tile.columns}u; let sub_column = sub % ${layout.til
 ${text.declare}`;
 }
 
-function loopText(a: Staging, b: Staging, text: FragmentText): string {
+function loopText({ tile }: MatrixLayout, a: Staging, b: Staging, text: FragmentText): string {
   const spots = [a.firstSpots, b.firstSpots].filter((line) => line !== "");
-  return [
-    "var k = kFrom; var turn = 0u;",
+  const begin = [
+    "var k = kFrom; var turn = 0u; var flip = 0u;",
     ...spots,
     spots.length ? "workgroupBarrier();" : "",
     a.fetch,
     b.fetch,
-    "for (var done = kFrom; done < kTo; done += block) {",
-    a.store,
-    b.store,
-    "workgroupBarrier();",
-    "k += block; turn = block - turn;",
-    a.advance,
-    b.advance,
-    a.fetch,
-    b.fetch,
-    a.nextSpots,
-    b.nextSpots,
-    text.multiply,
-    "workgroupBarrier();",
-    "}",
-  ]
-    .filter((line) => line !== "")
-    .join("\n");
+  ];
+  const store = [a.store, b.store];
+  const next = ["k += block; turn = block - turn;", a.advance, b.advance];
+  const work = [a.fetch, b.fetch, a.nextSpots, b.nextSpots, text.multiply];
+  const loop = "for (var done = kFrom; done < kTo; done += block) {";
+  const barrier = "workgroupBarrier();";
+  const lines =
+    tile.stages === 1
+      ? [...begin, loop, ...store, barrier, ...next, ...work, barrier, "}"]
+      : [...begin, ...store, ...next, barrier].concat([
+          loop,
+          ...work,
+          "flip = 1u - flip;",
+          ...store,
+          ...next,
+          barrier,
+          "}",
+        ]);
+  return lines.filter((line) => line !== "").join("\n");
 }
 
 /** Fragments go out one row of them at a time, a patch after the other. */
 function drainText(product: Product, patch: Patch, text: FragmentText): string {
-  const { layout, write } = product;
-  const { tile, unit } = layout;
+  const { tile, unit } = product.layout;
+  const [down, across] = fragmentsOf(tile, unit.fragment);
+  const groups = across / tile.patch;
+  if (text.named) {
+    return unroll(down * groups, (n) => {
+      const group = n % groups;
+      return patchText(
+        product,
+        patch,
+        text,
+        Math.floor(n / groups),
+        group,
+        (j) => group * tile.patch + j,
+      );
+    });
+  }
+  const one = patchText(product, patch, text, "i", "g", (j) => `(g * ${tile.patch}u + ${j}u)`);
+  return `for (var n = 0u; n < ${down * groups}u * min(p.layers, 1u); n++) {
+let i = n / ${groups}u; let g = n % ${groups}u;
+${one}
+}`;
+}
+
+/** Row `i` of fragments, patch `group` of it: stored by each subgroup, then read by all threads. */
+function patchText(
+  { layout: { tile, unit }, write }: Product,
+  patch: Patch,
+  text: FragmentText,
+  i: Index,
+  group: Index,
+  fragment: (j: number) => Index,
+): string {
   const f = unit.fragment;
-  const [down, across] = fragmentsOf(tile, f);
   const threads = tile.rows * tile.columns * unit.subgroupSize;
   const perRow = patch.columns / 4;
   const fours = tile.rows * tile.columns * f.m * perRow;
@@ -187,17 +225,13 @@ function drainText(product: Product, patch: Patch, text: FragmentText): string {
     patchWords(unit) === 4
       ? `patch_[${at} / 4u]`
       : `vec4<f32>(${[0, 1, 2, 3].map((q) => `patch_[${at} + ${q}u]`)})`;
-  const groups = across / tile.patch;
-  return unroll(down * groups, (n) => {
-    const [i, g] = [Math.floor(n / groups), n % groups];
-    return `${unroll(tile.patch, (j) => text.store(i, g * tile.patch + j, j * f.n))}
+  return `${unroll(tile.patch, (j) => text.store(i, fragment(j), j * f.n))}
 workgroupBarrier();
 for (var e = lid.x; e < ${fours}u; e += ${threads}u) {
 let part = e / ${f.m * perRow}u; let r = e / ${perRow}u % ${f.m}u; let c = e % ${perRow}u * 4u;
-let row = m0 + part / ${tile.columns}u * ${tile.m / tile.rows}u + ${i * f.m}u + r;
-let column = n0 + part % ${tile.columns}u * ${tile.n / tile.columns}u + ${g * patch.columns}u + c;
+let row = m0 + part / ${tile.columns}u * ${tile.m / tile.rows}u + ${indexText(i)} * ${f.m}u + r;
+let column = n0 + part % ${tile.columns}u * ${tile.n / tile.columns}u + ${indexText(group)} * ${patch.columns}u + c;
 if (row < mEnd && column < nEnd) { let v = ${value}; ${write} }
 }
 workgroupBarrier();`;
-  });
 }

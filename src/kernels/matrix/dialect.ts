@@ -37,6 +37,8 @@ export interface Places {
   readonly subgroup: number;
   readonly fragment: number;
   readonly step: number;
+  /** From one staged block to the other, where there are two: `flip` says which is multiplied. */
+  readonly flip: number;
 }
 
 /** What fragments are cut from: the staged operands, how many there are, and where sums go out. */
@@ -65,8 +67,17 @@ export interface FragmentText {
   readonly declare: string;
   /** Adds the products of a staged block. */
   readonly multiply: string;
+  /** Sums have names, so that (i, j) must be numbers; else they may be expressions too. */
+  readonly named: boolean;
   /** Writes sums (i, j) into the patch of the subgroup, at a column. */
-  store(i: number, j: number, column: number): string;
+  store(i: Index, j: Index, column: number): string;
+}
+
+/** A number, or an expression of one. */
+export type Index = number | string;
+
+export function indexText(i: Index): string {
+  return typeof i === "number" ? `${i}u` : i;
 }
 
 export function fragmentText(unit: MatrixUnit, cut: Cut): FragmentText {
@@ -106,6 +117,7 @@ function native(unit: MatrixUnit, cut: Cut): FragmentText {
     attributes: pinned ? `@subgroup_size(${subgroupSize})` : "",
     subgroup: "subgroup",
     head: "",
+    named: true,
     declare: each((i, j) => `var c_${i}_${j} = subgroup_matrix_result<f32, ${f.n}, ${f.m}>();`),
     multiply: unroll(
       cut.steps,
@@ -127,7 +139,8 @@ ${unroll(across, (j) => `let right_${j} = ${right(j, step)};\n${unroll(down, (i)
 /** An offset in elements of the staged memory. */
 function placeText(at: Places, s: Staged, variable: string, fragment: number, step: number) {
   const constant = fragment * at.fragment + step * at.step;
-  return `${variable} * ${at.subgroup / s.packing}u + ${constant / s.packing}u`;
+  const flip = at.flip ? ` + flip * ${at.flip / s.packing}u` : "";
+  return `${variable} * ${at.subgroup / s.packing}u + ${constant / s.packing}u${flip}`;
 }
 
 /**
@@ -148,7 +161,7 @@ return ${halfAt(name, "e", packing)};
 }`;
   };
   const place = (at: Places, variable: string, fragment: string) =>
-    `${variable} * ${at.subgroup}u + ${fragment} * ${at.fragment}u + step * ${at.step}u`;
+    `${variable} * ${at.subgroup}u + ${fragment} * ${at.fragment}u + step * ${at.step}u + flip * ${at.flip}u`;
   const write =
     words === 4
       ? "patch_[at / 4u] = sums[first + t];"
@@ -163,7 +176,7 @@ if (row >= ${f.m}u) { continue; }`;
     head: `var<private> sums: array<vec4<f32>, ${down * across * fours}>;
 ${element(a)}
 ${element(b)}
-fn multiply(sub_row: u32, sub_column: u32, lane: u32) {
+fn multiply(sub_row: u32, sub_column: u32, lane: u32, flip: u32) {
 let one = min(p.layers, 1u);
 for (var step = 0u; step < ${cut.steps}u * one; step++) {
 for (var i = 0u; i < ${down}u * one; i++) {
@@ -184,10 +197,11 @@ ${own}
 let at = to + row * ${patch.pitch}u + column;
 ${write}
 }}`,
+    named: false,
     declare: "",
-    multiply: `multiply(sub_row, sub_column, lid.x % ${subgroupSize}u);`,
+    multiply: `multiply(sub_row, sub_column, lid.x % ${subgroupSize}u, flip);`,
     store: (i, j, column) =>
-      `store(${(i * across + j) * fours}u, sub * ${patch.each}u + ${column}u, lid.x % ${subgroupSize}u);`,
+      `store((${indexText(i)} * ${across}u + ${indexText(j)}) * ${fours}u, sub * ${patch.each}u + ${column}u, lid.x % ${subgroupSize}u);`,
   };
 }
 

@@ -22,5 +22,5 @@ export {
   weightGradNeeds,
   workgroupBytes,
 } from "./plans.ts";
-export type { MatrixTile } from "./tile.ts";
+export { type MatrixTile, tileName } from "./tile.ts";
 export { matrixWeightGradKernel } from "./weight-grad.ts";

@@ -25,13 +25,14 @@ export interface MatrixPlan extends Plan, MatrixLayout {
 
 /** Tiles: a subgroup computes 64×64 of the large ones, 64×32 or 32×32 of the others. Narrow ones are for few channels. */
 export const matrixTiles: readonly MatrixTile[] = [
-  { m: 256, n: 128, k: 32, rows: 4, columns: 2, patch: 1 },
-  { m: 128, n: 128, k: 32, rows: 2, columns: 2, patch: 2 },
-  { m: 256, n: 64, k: 32, rows: 4, columns: 1, patch: 2 },
-  { m: 128, n: 64, k: 32, rows: 2, columns: 2, patch: 2 },
-  { m: 256, n: 32, k: 32, rows: 4, columns: 1, patch: 2 },
-  { m: 128, n: 32, k: 32, rows: 4, columns: 1, patch: 2 },
-  { m: 64, n: 64, k: 32, rows: 2, columns: 2, patch: 2 },
+  { m: 256, n: 128, k: 32, rows: 4, columns: 2, patch: 1, stages: 1 },
+  { m: 128, n: 128, k: 32, rows: 2, columns: 2, patch: 2, stages: 1 },
+  { m: 128, n: 128, k: 32, rows: 2, columns: 2, patch: 1, stages: 2 },
+  { m: 256, n: 64, k: 32, rows: 4, columns: 1, patch: 2, stages: 1 },
+  { m: 128, n: 64, k: 32, rows: 2, columns: 2, patch: 2, stages: 1 },
+  { m: 256, n: 32, k: 32, rows: 4, columns: 1, patch: 2, stages: 1 },
+  { m: 128, n: 32, k: 32, rows: 4, columns: 1, patch: 2, stages: 1 },
+  { m: 64, n: 64, k: 32, rows: 2, columns: 2, patch: 2, stages: 1 },
 ];
 
 /** How an operand is read, as far as its staging depends on it. */
@@ -58,8 +59,8 @@ const threadsOf = ({ tile, unit }: Shape) => tile.rows * tile.columns * unit.sub
 /** Bytes of workgroup memory. */
 export function workgroupBytes({ tile, unit }: Shape, needs: ProductNeeds): number {
   const stages = [
-    [needs.a, stageOf(needs.a.alongK, tile.m, tile.k)],
-    [needs.b, stageOf(needs.b.alongK, tile.n, tile.k)],
+    [needs.a, stageOf(needs.a.alongK, "m", tile)],
+    [needs.b, stageOf(needs.b.alongK, "n", tile)],
   ] as const;
   const staged = stages.map(([operand, stage]) => {
     const spots = operand.spots ? spotsOf(operand.alongK, stage) : 0;
@@ -91,8 +92,8 @@ export function matrixMisfit(
     return `${bytes} bytes of workgroup memory, ${limits.workgroupMemory} are allowed`;
   }
   const dealt = [
-    dealOf(stageOf(needs.a.alongK, tile.m, tile.k), needs.a.width, threads),
-    dealOf(stageOf(needs.b.alongK, tile.n, tile.k), needs.b.width, threads),
+    dealOf(stageOf(needs.a.alongK, "m", tile), needs.a.width, threads),
+    dealOf(stageOf(needs.b.alongK, "n", tile), needs.b.width, threads),
   ];
   const whole = dealt.every(({ lines, slots }) => [lines, slots].every(Number.isInteger));
   if (!whole) return `${threads} threads do not deal out tile ${tileName(tile)}`;

@@ -58,7 +58,7 @@ export function staging(
   unit: MatrixUnit,
 ): Staging {
   const { alongK, width } = operand;
-  const stage = stageOf(alongK, x === "a" ? tile.m : tile.n, tile.k);
+  const stage = stageOf(alongK, x === "a" ? "m" : "n", tile);
   const threads = tile.rows * tile.columns * unit.subgroupSize;
   const packing = packingOf(width, unit.packing);
   const { perLine, lines, slots } = dealOf(stage, width, threads);
@@ -98,7 +98,8 @@ export function staging(
     fetch: linesOf(parts.fetch),
     store: unroll(slots, (s) => {
       const offset = (s * lines * stage.pitch) / packing;
-      return put(`${name}[${x}_at + ${offset}u`, `${x}_${s}`, width, packing);
+      const flip = tile.stages === 2 ? ` + flip * ${stage.block / packing}u` : "";
+      return put(`${name}[${x}_at + ${offset}u${flip}`, `${x}_${s}`, width, packing);
     }),
     advance: linesOf(parts.advance),
     nextSpots:

@@ -14,6 +14,8 @@ export interface MatrixTile {
   readonly columns: number;
   /** Fragments side by side that a subgroup writes out at once. */
   readonly patch: number;
+  /** Blocks staged at once: with two, one is stored while the other is multiplied, and a block needs one barrier. */
+  readonly stages: 1 | 2;
 }
 
 /** Halves between the rows of a staged operand beyond their number: keeps rows in different banks, on 16 bytes. */
@@ -28,15 +30,18 @@ export interface Stage {
   readonly line: number;
   /** Elements from one line to the next. */
   readonly pitch: number;
+  /** Elements of one block. */
+  readonly block: number;
   /** Elements in all. One line more than used: a matrix load may reach `offset + stride · rows`. */
   readonly size: number;
 }
 
 /** `alongK`: lines run along the summed axis, one for each row (or column) of the result; else the other way round. */
-export function stageOf(alongK: boolean, across: number, k: number): Stage {
-  const [lines, line] = alongK ? [across, k] : [k, across];
+export function stageOf(alongK: boolean, side: "m" | "n", tile: MatrixTile): Stage {
+  const across = tile[side];
+  const [lines, line] = alongK ? [across, tile.k] : [tile.k, across];
   const pitch = line + rowPadding;
-  return { lines, line, pitch, size: (lines + 1) * pitch };
+  return { lines, line, pitch, block: lines * pitch, size: (tile.stages * lines + 1) * pitch };
 }
 
 /** The memory through which sums leave their fragments. */
@@ -61,9 +66,9 @@ export function fragmentsOf(tile: MatrixTile, f: Fragment): readonly [number, nu
   return [tile.m / tile.rows / f.m, tile.n / tile.columns / f.n];
 }
 
-/** A tile's name: `128x128x32`. */
-export function tileName({ m, n, k }: MatrixTile): string {
-  return `${m}x${n}x${k}`;
+/** A tile's name: `128x128x32`, with two stages `128x128x32d`. */
+export function tileName({ m, n, k, stages }: MatrixTile): string {
+  return `${m}x${n}x${k}${stages === 2 ? "d" : ""}`;
 }
 
 /** What keeps a tile from being cut into fragments, or undefined. */
