@@ -4,7 +4,7 @@
  * into chunks; a second launch chooses among their winners.
  */
 import { type OrderedType, orderKey } from "./order.ts";
-import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { fold, type KernelSpec, kernel, unroll } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
 
 export interface ArgmaxOptions {
@@ -22,19 +22,26 @@ export interface ArgmaxOptions {
 }
 
 const workgroup = 64;
+/** Threads that share a row. */
+const lanes = 8;
 
 /** Chunks that keep the adapter busy without making the second launch long. */
-export function argmaxChunks(outer: number, n: number, inner: number): number {
-  const threads = inner === 1 ? outer * workgroup : outer * inner;
-  const perChunk = inner === 1 ? 4096 : 64;
-  const wanted = Math.min(Math.ceil(n / perChunk), Math.ceil(16_384 / threads));
-  return Math.max(1, Math.min(wanted, 256));
+export function argmaxChunks(
+  { outer, n, inner }: { outer: number; n: number; inner: number },
+  software: boolean,
+): number {
+  const [busy, least] = software ? [4096, 256] : [65_536, 32];
+  const share = inner === 1 ? lanes : 1;
+  const wanted = Math.min(Math.ceil(n / share / least), Math.ceil(busy / (outer * inner * share)));
+  const chunks = Math.max(1, Math.min(wanted, inner === 1 ? 4096 : 256));
+  return Math.ceil(n / Math.ceil(n / chunks)); // an empty chunk would have no winner
 }
 
 export function argmaxKernel(options: ArgmaxOptions): KernelSpec {
   const { name, outer, n, inner, chunks, candidates } = options;
   const count = candidates ?? n;
   const rows = inner === 1 && count >= 32;
+  const all = outer * chunks * inner * (rows ? lanes : 1);
   return kernel({
     name,
     inputs: [
@@ -52,7 +59,7 @@ export function argmaxKernel(options: ArgmaxOptions): KernelSpec {
     },
     head: wgsl`${orderKey(options.dtype)}\n${headOf(options, rows)}`,
     workgroup: [workgroup],
-    grid: fold(rows ? outer * chunks : Math.ceil((outer * chunks * inner) / workgroup)),
+    grid: fold(Math.ceil(all / workgroup)),
     body: rows ? rowBody : columnBody,
   });
 }
@@ -75,20 +82,34 @@ ${rows ? `var<workgroup> part: array<vec2u, ${workgroup}>;` : ""}`;
 /** Worse than any element. */
 const none = "vec2u(0u, 0xffffffffu)";
 
-/** One workgroup per row and chunk. */
-const rowBody = `let row = flat / p.chunks;
-if (row >= p.outer) { return; }
-let start = (flat % p.chunks) * p.step;
-let end = min(start + p.step, p.count);
-var found = ${none};
-for (var i = start + lid.x; i < end; i += ${workgroup}u) { found = better(found, rate(row, 0u, i)); }
+/** Walks from `i` to `end`, four elements at a time. */
+const walk = (
+  step: number,
+  row: string,
+  column: string,
+) => `${unroll(4, (k) => `var a${k} = ${none};`)}
+for (; i + ${3 * step}u < end; i += ${4 * step}u) {
+${unroll(4, (k) => `a${k} = better(a${k}, rate(${row}, ${column}, i + ${k * step}u));`)}
+}
+for (; i < end; i += ${step}u) { a0 = better(a0, rate(${row}, ${column}, i)); }
+let found = better(better(a0, a1), better(a2, a3));`;
+
+/** Eight threads per row and chunk. */
+const rowBody = `let lane = lid.x % ${lanes}u;
+let piece = flat * ${workgroup / lanes}u + lid.x / ${lanes}u;
+let row = piece / p.chunks;
+let first = (piece % p.chunks) * p.step;
+let end = select(0u, min(first + p.step, p.count), row < p.outer);
+var i = first + lane;
+${walk(lanes, "row", "0u")}
 part[lid.x] = found;
 workgroupBarrier();
-for (var half = ${workgroup / 2}u; half > 0u; half /= 2u) {
-  if (lid.x < half) { part[lid.x] = better(part[lid.x], part[lid.x + half]); }
-  workgroupBarrier();
-}
-if (lid.x == 0u) { y_[flat] = i32(part[0].y); }`;
+${unroll(
+  3,
+  (k) => `if (lane < ${4 >> k}u) { part[lid.x] = better(part[lid.x], part[lid.x + ${4 >> k}u]); }
+workgroupBarrier();`,
+)}
+if (lane == 0u && row < p.outer) { y_[piece] = i32(part[lid.x].y); }`;
 
 /** One thread per output and chunk. */
 const columnBody = `let id = flat * ${workgroup}u + lid.x;
@@ -97,6 +118,6 @@ let column = id % p.inner;
 let chunk = (id / p.inner) % p.chunks;
 let row = id / p.inner / p.chunks;
 let end = min((chunk + 1u) * p.step, p.count);
-var found = ${none};
-for (var i = chunk * p.step; i < end; i++) { found = better(found, rate(row, column, i)); }
+var i = chunk * p.step;
+${walk(1, "row", "column")}
 y_[id] = i32(found.y);`;

@@ -1,6 +1,16 @@
 /** Every form a fold takes: rows and columns, vectors of every width, cut or whole, with subgroups and without. */
 import { expect, test } from "vitest";
-import { type Device, max, mean, min, openDevice, sum, variance } from "../../src/core/index.ts";
+import {
+  argmax,
+  argmin,
+  type Device,
+  max,
+  mean,
+  min,
+  openDevice,
+  sum,
+  variance,
+} from "../../src/core/index.ts";
 import { foldMiddle } from "../../src/core/ops/fold.ts";
 import { reduceCut, reduceKernel } from "../../src/kernels/index.ts";
 import { testDevice } from "../device.ts";
@@ -135,4 +145,31 @@ test("long rows are shared by eight threads, short ones are not", () => {
   expect(code).not.toContain("workgroupBarrier");
   expect(subgroups).toBe(true);
   expect(reduceKernel({ ...base, n: 20, subgroups: true }).subgroups).toBe(false);
+});
+
+test("positions are found in every form and cut, the first of equal elements", async () => {
+  const software = Object.getOwnPropertyDescriptor(device.adapter, "software")!;
+  for (const value of [true, false]) {
+    Object.defineProperty(device.adapter, "software", { ...software, value });
+    for (const shape of [...shapes, [1, 131_073, 1], [1, 9000, 2]] as typeof shapes) {
+      const [outer, n, inner] = shape;
+      const data = quarters(outer * n * inner);
+      const [most, least] = await device.read(() => {
+        const x = device.tensor(data, shape);
+        return [argmax(x, 1), argmin(x, 1)];
+      });
+      const place = (better: (a: number, b: number) => boolean) =>
+        Array.from({ length: outer * inner }, (_, at) => {
+          const start = Math.floor(at / inner) * n * inner + (at % inner);
+          let best = 0;
+          for (let i = 1; i < n; i++) {
+            if (better(data[start + i * inner]!, data[start + best * inner]!)) best = i;
+          }
+          return best;
+        });
+      expect([...most!], `[${shape}]`).toEqual(place((a, b) => a > b));
+      expect([...least!], `[${shape}]`).toEqual(place((a, b) => a < b));
+    }
+  }
+  Object.defineProperty(device.adapter, "software", software);
 });

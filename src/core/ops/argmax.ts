@@ -36,7 +36,7 @@ function position(
   const outer = axis === undefined ? 1 : sizeOf(x.shape.slice(0, axes[0]));
   const inner = x.size / outer / n;
   const base = { name, smallest: name === "argmin", dtype, outer, n, inner };
-  const chunks = argmaxChunks(outer, n, inner);
+  const chunks = argmaxChunks(base, x.device.adapter.software);
   if (chunks === 1) {
     launch(argmaxKernel({ ...base, chunks }), [x], [y]);
     return y;

@@ -5,7 +5,8 @@ import { track } from "../autograd.ts";
 import { deviceOf, launch, requireDType, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "./float.ts";
-import { cast, div, square, sub } from "./pointwise.ts";
+import { map } from "./map.ts";
+import { cast, div } from "./pointwise.ts";
 import { mean, sum } from "./reduce.ts";
 
 /** What becomes of the losses of all elements. */
@@ -23,7 +24,11 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
     const text = `input ${show(input.shape)} and target ${show(target.shape)} differ`;
     throw new LoupeError("shape", `mseLoss: ${text}`);
   }
-  const losses = square(sub(cast(input, "f32"), cast(target, "f32")));
+  const row = {
+    f: "(x - t) * (x - t)",
+    d: { x: "T(2) * g * (x - t)", t: "T(-2) * g * (x - t)" },
+  };
+  const losses = map("mseLoss", row, { x: cast(input, "f32"), t: cast(target, "f32") });
   const reduction = checkReduction("mseLoss", options.reduction);
   if (reduction === "none") return losses;
   return reduction === "sum" ? sum(losses) : mean(losses);
