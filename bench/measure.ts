@@ -66,7 +66,7 @@ async function steadyState(
   name: string,
   job: Job,
   { ms, runs }: Effort,
-): Promise<Pick<Row, "medianMs" | "minMs" | "runs">> {
+): Promise<Pick<Row, "medianMs" | "minMs" | "runs" | "cpuMs">> {
   const start = performance.now();
   await runOnce(device, job); // a program's second run is not yet a replay
   const slow = performance.now() - start > slowMs;
@@ -78,12 +78,19 @@ async function steadyState(
     warmupTime: ms / 10,
     throws: true,
   });
-  bench.add(name, () => runOnce(device, job));
+  let cpuMs = Number.POSITIVE_INFINITY;
+  bench.add(name, async () => {
+    const before = process.cpuUsage();
+    await runOnce(device, job);
+    const { user, system } = process.cpuUsage(before);
+    cpuMs = Math.min(cpuMs, (user + system) / 1000);
+  });
   await bench.run();
   const result = bench.tasks[0]?.result;
   if (!result || !("latency" in result)) throw new Error("was not measured");
   const { p50, min, samplesCount } = result.latency;
-  return { medianMs: p50, minMs: min, runs: samplesCount };
+  const software = device.adapter.software ? { cpuMs } : {};
+  return { medianMs: p50, minMs: min, runs: samplesCount, ...software };
 }
 
 /** What the host does for one launch, from the op's call to the submitted command buffer: the least of a few runs. */

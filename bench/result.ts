@@ -11,6 +11,11 @@ export interface Row {
   readonly medianMs: number;
   readonly minMs: number;
   readonly runs: number;
+  /**
+   * Software adapters: the least CPU time of a run over all cores, which hardly knows what else the machine does. It does not tell
+   * whether the cores had enough to do.
+   */
+  readonly cpuMs?: number;
   /** Launches of one run. */
   readonly launches?: number;
   /** Host microseconds for each of them. */
@@ -33,6 +38,8 @@ export interface PeerRow {
   readonly medianMs: number;
   readonly minMs: number;
   readonly runs: number;
+  /** The least CPU time of a run over all cores. */
+  readonly cpuMs?: number;
 }
 
 export interface PeerFailure {

@@ -22,6 +22,7 @@ const own: readonly Column[] = [
   { key: "rate", title: "rate" },
   { key: "share", title: "of ceiling, %", format: "percent", digits: 0 },
   ...times,
+  { key: "cpu", title: "CPU ms", format: "fixed", digits: 1 },
   { key: "launches" },
   { key: "host", title: "host µs/launch", format: "fixed", digits: 1 },
   { key: "peak", title: "peak memory" },
@@ -36,6 +37,7 @@ function lineOf(row: Row, ceiling: Ceiling | undefined): Line {
     first: row.firstMs,
     median: row.medianMs,
     min: row.minMs,
+    cpu: row.cpuMs,
     launches: row.launches,
     host: row.hostUs,
     peak: row.peakBytes === undefined ? undefined : formatBytes(row.peakBytes),
@@ -103,12 +105,19 @@ export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Tabl
   const lines = tasks.map((task): Line => {
     const of = peers.filter((row) => row.task === task);
     const cells = of.map((row) => [row.peer, "error" in row ? "failed" : row.medianMs.toFixed(1)]);
-    return { task, ...Object.fromEntries(cells), ratio: peerRatio(of) };
+    const ratios = {
+      ratio: peerRatio(of),
+      least: peerRatio(of, "minMs"),
+      cpu: peerRatio(of, "cpuMs"),
+    };
+    return { task, ...Object.fromEntries(cells), ...ratios };
   });
   const columns: Column[] = [
     { key: "task", title: "median ms" },
     ...engines.map((key) => ({ key })),
     { key: "ratio", title: "best JS peer ÷ ours", format: "fixed", digits: 2 },
+    { key: "least", title: "fastest runs", format: "fixed", digits: 2 },
+    { key: "cpu", title: "CPU time", format: "fixed", digits: 2 },
   ];
   const failures = peers.flatMap((row) =>
     "error" in row ? [`${row.peer}, ${row.task}: ${row.error}`] : [],
@@ -119,11 +128,17 @@ export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Tabl
 /** The name that our own rows have among the engines. */
 export const ours = "tensorloupe";
 
-/** How many times longer the fastest other WebGPU engine takes; undefined where there is none. */
-export function peerRatio(rows: readonly (PeerRow | PeerFailure)[]): number | undefined {
+/**
+ * How many times longer the fastest other WebGPU engine takes, or how much more of the CPU; undefined where there is none. A CPU
+ * library is no rival.
+ */
+export function peerRatio(
+  rows: readonly (PeerRow | PeerFailure)[],
+  by: "medianMs" | "minMs" | "cpuMs" = "medianMs",
+): number | undefined {
   const done = rows.filter((row) => !("error" in row)) as readonly PeerRow[];
-  const own = done.find((row) => row.peer === ours);
-  const others = done.filter((row) => row.peer !== ours && !/CPU/.test(row.peer));
-  if (!own || others.length === 0) return undefined;
-  return Math.min(...others.map((row) => row.medianMs)) / own.medianMs;
+  const own = done.find((row) => row.peer === ours)?.[by];
+  const rivals = done.filter((row) => row.peer !== ours && !/CPU/.test(row.peer));
+  const others = rivals.flatMap((row) => row[by] ?? []);
+  return own && others.length ? Math.min(...others) / own : undefined;
 }

@@ -30,6 +30,8 @@ export interface Reply {
   readonly adapter?: AdapterInfo;
   readonly firstMs?: number;
   readonly ms?: readonly number[];
+  /** Least CPU time of a run over all cores, where the engine can tell. */
+  readonly cpuMs?: number;
   readonly values?: readonly number[];
   readonly error?: string;
 }

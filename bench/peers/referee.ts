@@ -23,6 +23,7 @@ interface Entrant {
   readonly client: Player;
   readonly times: number[];
   firstMs: number;
+  cpuMs: number;
   error: string | undefined;
 }
 
@@ -60,8 +61,9 @@ export async function compete(options: Options): Promise<Outcome> {
 
 function lineOf(row: PeerRow | PeerFailure): string {
   if ("error" in row) return row.error;
-  const { medianMs, minMs, firstMs, runs } = row;
-  return `${medianMs.toFixed(2)} ms (min ${minMs.toFixed(2)} of ${runs}, first ${firstMs.toFixed(0)})`;
+  const { medianMs, minMs, firstMs, runs, cpuMs } = row;
+  const cpu = cpuMs === undefined ? "" : `, CPU ${cpuMs.toFixed(1)}`;
+  return `${medianMs.toFixed(2)} ms (min ${minMs.toFixed(2)} of ${runs}, first ${firstMs.toFixed(0)}${cpu})`;
 }
 
 async function startAll({ engines, adapter, browser }: Options): Promise<Started> {
@@ -102,7 +104,14 @@ async function playTask(
   const points = task.points();
   const entrants: Entrant[] = [];
   for (const [name, client] of clients) {
-    const entrant: Entrant = { name, client, times: [], firstMs: Number.NaN, error: undefined };
+    const entrant: Entrant = {
+      name,
+      client,
+      times: [],
+      firstMs: Number.NaN,
+      cpuMs: Number.POSITIVE_INFINITY,
+      error: undefined,
+    };
     entrants.push(entrant);
     await enter(entrant, task, points);
   }
@@ -141,7 +150,9 @@ async function takeTurn(entrant: Entrant): Promise<void> {
   const [ms = turnMs] = one.ms ?? [];
   const runs = Math.min(20, Math.max(1, Math.round(turnMs / ms)));
   const reply = await entrant.client.ask({ do: "run", runs }, patience);
-  if (!failed(entrant, reply)) entrant.times.push(...(reply.ms ?? []));
+  if (failed(entrant, reply)) return;
+  entrant.times.push(...(reply.ms ?? []));
+  entrant.cpuMs = Math.min(entrant.cpuMs, reply.cpuMs ?? Number.POSITIVE_INFINITY);
 }
 
 function failed(entrant: Entrant, { error }: Reply): boolean {
@@ -151,7 +162,7 @@ function failed(entrant: Entrant, { error }: Reply): boolean {
 
 /** Nothing for an engine that has no such task. */
 function rowOf(
-  { name, times, firstMs, error }: Entrant,
+  { name, times, firstMs, cpuMs, error }: Entrant,
   task: SharedTask,
 ): (PeerRow | PeerFailure)[] {
   const head = { task: task.ours.name, peer: name };
@@ -159,5 +170,6 @@ function rowOf(
   if (error !== undefined) return [{ ...head, error }];
   const sorted = times.toSorted((a, b) => a - b);
   const [minMs = Number.NaN, medianMs = Number.NaN] = [sorted[0], sorted[sorted.length >> 1]];
-  return [{ ...head, firstMs, medianMs, minMs, runs: sorted.length }];
+  const cpu = Number.isFinite(cpuMs) ? { cpuMs } : {};
+  return [{ ...head, firstMs, medianMs, minMs, runs: sorted.length, ...cpu }];
 }

@@ -75,8 +75,13 @@ test("the ratio is to the fastest other WebGPU engine that came through", () => 
   const all = [peer("tensorloupe", 10), peer("jax-js", 30), peer("PyTorch CPU", 1), failed];
   expect(peerRatio(all)).toBe(3);
   expect(peerRatio([peer("jax-js", 30), failed])).toBeUndefined();
+  expect(peerRatio(all, "cpuMs")).toBeUndefined();
+  const cpu = all.map((p, i) => ("error" in p ? p : { ...p, cpuMs: 10 * (i + 1) }));
+  expect(peerRatio(cpu, "cpuMs")).toBe(2);
   const text = formatResult({ ...result(), peers: all }, true);
-  expect(text).toMatch(/\| t +\| 10\.0 +\| 30\.0 +\| 1\.0 +\| failed \| +3\.00 \|/);
+  expect(text).toMatch(
+    /\| t +\| 10\.0 +\| 30\.0 +\| 1\.0 +\| failed \| +3\.00 \| +3\.00 \| +-- \|/,
+  );
   expect(text).toContain("tfjs, t: wrong answer at 0");
 });
 
