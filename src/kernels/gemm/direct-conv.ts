@@ -1,15 +1,14 @@
-/** Convolution, straight from memory: a thread owns two pixels, its workgroup shares a tile of eight columns of the weight. */
+/** Convolution, straight from memory: a thread owns a few pixels, its workgroup shares a tile of columns of the weight. */
 import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams } from "./conv-shape.ts";
-import { columnsOf, loadOr0, putRow } from "./direct.ts";
+import { columnsOf, loadOr0, pixelsOf, putRow } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 
 const lanes = 32;
-const pixels = 2;
 
 export function directConvKernel(
   s: ConvShape,
@@ -19,6 +18,7 @@ export function directConvKernel(
 ): KernelSpec {
   const columns = columnsOf(s.k, s.groups);
   const step = (s.c / s.groups) % 4 === 0 ? 4 : 1;
+  const pixels = pixelsOf(step, columns);
   const pixelTiles = Math.ceil((s.n * s.oh * s.ow) / (lanes * pixels));
   const columnTiles = Math.ceil(s.k / columns);
   const at = (row: string, column: string) =>

@@ -6,21 +6,22 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams } from "./conv-shape.ts";
-import { columnsOf, loadOr0, putRow } from "./direct.ts";
+import { columnsOf, loadOr0, pixelsOf, putRow } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
-import { type ProductTypes, writer } from "./write.ts";
+import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 
 const lanes = 32;
-const pixels = 2;
 
 export function directInputGradKernel(
   s: ConvShape,
   { subgroups }: DirectPlan,
   { operands, result }: ProductTypes,
+  epilogue: Epilogue = {},
 ): KernelSpec {
   const columns = columnsOf(s.c, s.groups);
   const step = (s.k / s.groups) % 4 === 0 ? 4 : 1;
+  const pixels = pixelsOf(step, columns);
   const hp = Math.ceil(s.h / s.strideH);
   const wp = Math.ceil(s.w / s.strideW);
   const pixelTiles = Math.ceil((s.n * hp * wp) / (lanes * pixels));
@@ -35,12 +36,14 @@ export function directInputGradKernel(
     columns: columns === 1 ? 1 : 4,
     wide: s.c % 4 === 0,
     result,
+    epilogue,
   });
   return kernel({
     name: "conv2d input gradient",
     inputs: [
       { name: "d_", type: elementType(operands, wide) },
       { name: "w_", type: operands },
+      ...write.inputs,
     ],
     outputs: [write.output],
     head: write.head,

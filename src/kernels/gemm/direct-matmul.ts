@@ -1,13 +1,12 @@
 /**
- * C[b] = A[b] · B[b], row-major, either operand read transposed. A thread owns two rows of A; the threads of a workgroup take
- * neighbouring rows and share a tile of eight columns of B.
+ * C[b] = A[b] · B[b], row-major, either operand read transposed. A thread owns a few rows of A; the threads of a workgroup take
+ * neighbouring rows and share a tile of columns of B.
  */
 import { elementType, type Float } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
-import { putRow } from "./direct.ts";
+import { columnsOf, putRow } from "./direct.ts";
 import type { MatmulShape } from "./matmul-shape.ts";
-
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -15,8 +14,6 @@ import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 export type { MatmulShape } from "./matmul-shape.ts";
 
 const workgroup = 32;
-const rows = 2;
-const columns = 8;
 
 export function directMatmulKernel(
   s: MatmulShape,
@@ -27,6 +24,8 @@ export function directMatmulKernel(
   const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = s;
   const wideA = !transposeA && k % 4 === 0 && strideA % 4 === 0;
   const write = writer({ width: "p.n", columns: 4, wide: n % 4 === 0, result, epilogue });
+  const columns = columnsOf(n, 1);
+  const rows = m > 2 * workgroup ? 4 : 2;
   const rowTiles = Math.ceil(m / (workgroup * rows));
   const columnTiles = Math.ceil(n / columns);
   const at = (row: string, column: string) => {

@@ -11,7 +11,7 @@ import { unroll } from "../spec.ts";
 export interface SharedTile {
   /** Rows: elements of the summed axis in one step. */
   readonly rows: 1 | 4;
-  readonly columns: 1 | 4 | 8;
+  readonly columns: 1 | 4 | 8 | 16;
   /** Hand the tile round in subgroups of eight or more. */
   readonly subgroups: boolean;
   /** Element type of `w_`. */
