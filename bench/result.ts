@@ -62,6 +62,8 @@ export interface Result {
   readonly ceiling?: Ceiling;
   readonly rows: readonly Row[];
   readonly peers?: readonly (PeerRow | PeerFailure)[];
+  /** What each of the engines is and runs on. */
+  readonly engines?: Readonly<Record<string, string>>;
 }
 
 export interface Rate {

@@ -88,17 +88,18 @@ const gradientColumns: readonly Column[] = [
   { key: "weight", format: "percent", digits: 0 },
 ];
 
-function headOf({ adapter, host, date, ceiling }: Result): string {
+function headOf({ adapter, host, date, ceiling, engines }: Result): string {
   const where = `${adapter.name} (${adapter.driver}); ${host.cpu}, ${host.cores} cores, Node ${host.node}`;
   const most = ceiling
     ? `; ceiling ${ceiling.gflops.toFixed(0)} GFLOP/s, copy ${ceiling.gbps.toFixed(1)} GB/s`
     : "";
-  return `${date}, commit ${host.commit}: ${where}${most}`;
+  const about = Object.values(engines ?? {}).map((text) => `\n${text}`);
+  return `${date}, commit ${host.commit}: ${where}${most}${about.join("")}`;
 }
 
 type Table = (rows: readonly Line[], columns: readonly Column[]) => string;
 
-/** A line for each task, a column of medians for each engine; the ratio is to the fastest that is no CPU library. */
+/** A line for each task, a column of medians for each engine; the ratio is to the fastest other JavaScript engine. */
 export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Table): string {
   const engines = [...new Set(peers.map((row) => row.peer))];
   const tasks = [...new Set(peers.map((row) => row.task))];
@@ -129,8 +130,8 @@ export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Tabl
 export const ours = "tensorloupe";
 
 /**
- * How many times longer the fastest other WebGPU engine takes, or how much more of the CPU; undefined where there is none. A CPU
- * library is no rival.
+ * How many times longer the fastest other JavaScript engine takes, or how much more of the CPU; undefined where there is none. PyTorch
+ * is no JavaScript engine, and runs on the CPU or through CUDA.
  */
 export function peerRatio(
   rows: readonly (PeerRow | PeerFailure)[],
@@ -138,7 +139,7 @@ export function peerRatio(
 ): number | undefined {
   const done = rows.filter((row) => !("error" in row)) as readonly PeerRow[];
   const own = done.find((row) => row.peer === ours)?.[by];
-  const rivals = done.filter((row) => row.peer !== ours && !/CPU/.test(row.peer));
+  const rivals = done.filter((row) => row.peer !== ours && row.peer !== "PyTorch");
   const others = rivals.flatMap((row) => row[by] ?? []);
   return own && others.length ? Math.min(...others) / own : undefined;
 }

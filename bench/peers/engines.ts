@@ -6,16 +6,16 @@ import type { Command } from "./client.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Names as in the tables; "CPU" in a name says that it is no rival on a GPU. */
-export const engineNames = [ours, "jax-js", "tfjs", "onnxruntime", "PyTorch CPU"] as const;
+/** Names as in the tables. */
+export const engineNames = [ours, "jax-js", "tfjs", "onnxruntime", "PyTorch"] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /** Whether it runs in a page too. */
-export const isPageEngine = (name: EngineName): boolean => name !== "PyTorch CPU";
+export const isPageEngine = (name: EngineName): boolean => name !== "PyTorch";
 
 /** The command of an engine; undefined where there is none on this machine. */
 export function commandOf(name: EngineName, adapter: string | undefined): Command | undefined {
-  if (name === "PyTorch CPU") {
+  if (name === "PyTorch") {
     const python = pythonWithTorch();
     return python === undefined ? undefined : [python, join(import.meta.dirname, "pytorch.py")];
   }

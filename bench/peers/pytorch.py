@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def drawn(shape, seed, scale=1.0):
     n = int(np.prod(shape))
     mul, add = np.uint64(1664525), np.uint64(1013904223)
@@ -30,7 +33,7 @@ def drawn(shape, seed, scale=1.0):
         out[at : at + block] = states[: n - at].astype(np.uint32)
         state = states[-1]
     values = ((out >> 8).astype(np.float64) / 8388608 - 1) * scale
-    return torch.from_numpy(values.astype(np.float32)).reshape(shape)
+    return torch.from_numpy(values.astype(np.float32)).reshape(shape).to(DEVICE)
 
 
 def resnet18_shapes():
@@ -87,7 +90,7 @@ def sgd_step():
     layers, cin = [], 3
     for i in range(3):
         w = drawn((32, cin, 3, 3), 30 + i, math.sqrt(2 / (9 * cin)))
-        layers.append([t.requires_grad_() for t in (w, torch.ones(32), torch.zeros(32))])
+        layers.append([t.requires_grad_() for t in (w, torch.ones(32, device=DEVICE), torch.zeros(32, device=DEVICE))])
         cin = 32
     images, target = drawn((8, 3, 64, 64), 5), drawn((8, 32, 64, 64), 6)
     optimiser = torch.optim.SGD([t for layer in layers for t in layer], 0.01)
@@ -161,13 +164,17 @@ def tasks():
 def timed(run):
     start = time.perf_counter()
     result = run()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
     return (time.perf_counter() - start) * 1e3, result
 
 
 def serve():
     torch.set_num_threads(os.cpu_count() or 1)
     known, run, values, result = tasks(), None, None, None
-    say({"ready": True, "about": f"PyTorch {torch.__version__} on {torch.get_num_threads()} CPU threads"})
+    cpu = f"{torch.get_num_threads()} CPU threads"
+    where = torch.cuda.get_device_name() if DEVICE == "cuda" else cpu
+    say({"ready": True, "about": f"PyTorch {torch.__version__} on {where}"})
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -185,7 +192,7 @@ def serve():
                 say({"ms": times, "cpuMs": min(cpu)})
             elif request["do"] == "values":
                 flat = values(result).detach().reshape(-1)
-                say({"values": flat[torch.tensor(request["at"])].tolist()})
+                say({"values": flat[torch.tensor(request["at"], device=DEVICE)].tolist()})
             else:
                 run = values = result = None
                 say({})

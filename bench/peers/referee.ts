@@ -27,15 +27,18 @@ interface Entrant {
   error: string | undefined;
 }
 
-interface Started {
-  readonly clients: ReadonlyMap<EngineName, Player>;
-  readonly adapter: AdapterInfo | undefined;
+interface About {
+  /** What our own engine runs on. */
+  readonly adapter?: AdapterInfo;
+  readonly engines: Readonly<Record<string, string>>;
 }
 
-export interface Outcome {
+interface Started extends About {
+  readonly clients: ReadonlyMap<EngineName, Player>;
+}
+
+export interface Outcome extends About {
   readonly peers: readonly (PeerRow | PeerFailure)[];
-  /** What our own engine ran on. */
-  readonly adapter?: AdapterInfo;
 }
 
 /** All tasks whose name or key fits `only`. */
@@ -43,7 +46,7 @@ export async function compete(options: Options): Promise<Outcome> {
   const tasks = sharedTasks.filter(({ key, ours }) => options.only.test(`${ours.name} ${key}`));
   if (tasks.length === 0) throw new Error(`--only ${options.only.source}: no task has such a name`);
   await installPeers((text) => console.error(text));
-  const { clients, adapter } = await startAll(options);
+  const { clients, ...about } = await startAll(options);
   const rows: (PeerRow | PeerFailure)[] = [];
   try {
     for (const task of tasks) {
@@ -56,7 +59,7 @@ export async function compete(options: Options): Promise<Outcome> {
   } finally {
     for (const client of clients.values()) client.stop();
   }
-  return { peers: rows, ...(adapter ? { adapter } : {}) };
+  return { peers: rows, ...about };
 }
 
 function lineOf(row: PeerRow | PeerFailure): string {
@@ -73,6 +76,7 @@ async function startAll({ engines, adapter, browser }: Options): Promise<Started
   }
   const clients = new Map<EngineName, Player>();
   let found: AdapterInfo | undefined;
+  const about: Record<string, string> = {};
   for (const name of engineNames.filter((n) => !engines || engines.includes(n))) {
     const client = await playerOf(name, browser, adapter);
     if (!client) continue;
@@ -81,8 +85,9 @@ async function startAll({ engines, adapter, browser }: Options): Promise<Started
     found ??= reply.adapter;
     if (reply.ready) clients.set(name, client);
     else client.stop();
+    if (reply.about) about[name] = reply.about;
   }
-  return { clients, adapter: found };
+  return { clients, engines: about, ...(found ? { adapter: found } : {}) };
 }
 
 async function playerOf(
