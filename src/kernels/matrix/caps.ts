@@ -16,9 +16,9 @@ export interface MatrixConfig {
 
 /**
  * How the shader language of this Dawn writes loads and stores: the order of rows and columns as a template argument, or, until
- * August 2026, as a boolean argument.
+ * August 2026, as a boolean argument. Emulated: by loops, on any adapter, for tests.
  */
-export type MatrixDialect = "template" | "argument";
+export type MatrixDialect = "template" | "argument" | "emulated";
 
 /** Matrix units as kernels see them. */
 export interface MatrixCaps {

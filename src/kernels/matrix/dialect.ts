@@ -9,7 +9,7 @@ import type { Patch, Stage } from "./tile.ts";
 
 /** How a kernel reaches the matrix units. */
 export interface MatrixUnit {
-  readonly dialect: MatrixDialect | "emulated";
+  readonly dialect: MatrixDialect;
   readonly fragment: Fragment;
   readonly subgroupSize: number;
   readonly pinned: boolean;

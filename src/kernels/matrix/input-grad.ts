@@ -5,7 +5,7 @@
  *   dx[n, y, x, c] = Σ_{taps of the group, k} dy[n, (y + p − i·d)/s, (x + p − j·d)/s, k] · w[i, j, c, k]
  */
 import { type ConvShape, convParams } from "../gemm/conv-shape.ts";
-import { type ProductTypes, writer } from "../gemm/write.ts";
+import { type Epilogue, type ProductTypes, writer } from "../gemm/write.ts";
 import type { KernelSpec } from "../spec.ts";
 import { type MatrixLayout, matrixKernel } from "./body.ts";
 import { isPointwise, nowhere, pointwiseProduct } from "./conv.ts";
@@ -51,15 +51,16 @@ function groupWeights(width: Operand["width"]): Operand {
   };
 }
 
-/** dx of dy `[n, oh, ow, k]` and weight `[kh, kw, c, k]`. */
+/** dx of dy `[n, oh, ow, k]` and weight `[kh, kw, c, k]`, and the epilogue's inputs. */
 export function matrixInputGradKernel(
   s: ConvShape,
   layout: MatrixLayout,
   types: ProductTypes,
+  epilogue: Epilogue = {},
 ): KernelSpec {
   const name = "conv2d input gradient";
   if (isPointwise(s)) {
-    return matrixMatmulKernel(pointwiseProduct(s, true), layout, types, {}, name);
+    return matrixMatmulKernel(pointwiseProduct(s, true), layout, types, epilogue, name);
   }
   const hp = Math.ceil(s.h / s.strideH);
   const wp = Math.ceil(s.w / s.strideW);
@@ -70,6 +71,7 @@ export function matrixInputGradKernel(
     columns: 4,
     wide: s.c % 4 === 0,
     result: types.result,
+    epilogue,
   });
   return matrixKernel({
     name,
@@ -108,7 +110,7 @@ let ni = taps_from(i0, p.kh, p.tapStepH); let nj = taps_from(j0, p.kw, p.tapStep
 let firstY = (i32(py + p.padTop) - i32(i0 * p.dilationH)) / i32(p.strideH);
 let firstX = (i32(px + p.padLeft) - i32(j0 * p.dilationW)) / i32(p.strideW);
 let kEnd = ni * nj * p.k; let mEnd = p.n * p.hp * p.wp; let nEnd = p.c;`,
-    inputs: [],
+    inputs: write.inputs,
     output: write.output,
     head: `${tapsOfGroup}\n${write.head}`,
     write: "let to = a_spots[row - m0].w; if (to >= 0) { put(part0 + u32(to), column, nEnd, v); }",

@@ -107,6 +107,8 @@ const launchClocks = 8000;
 /** Products that a part sums at least, and most partial sums: 64 MiB of f32. */
 const leastPart = 256;
 const mostPartials = 16 * 2 ** 20;
+/** A product of fewer rows or columns would leave most of a tile empty. */
+const narrowest = 8;
 
 interface Guess {
   readonly parts: number;
@@ -143,7 +145,8 @@ function plansOf(
   { operands }: ProductTypes,
   caps: MatrixReady,
 ): readonly MatrixPlan[] {
-  if (operands !== "f16" || !caps.matrix) return [];
+  const narrow = Math.min(needs.rows, needs.columns) < narrowest;
+  if (operands !== "f16" || !caps.matrix || narrow) return [];
   const units = unitsOf(caps.matrix);
   const layouts = units.flatMap((unit, i) =>
     // other shapes and packings of the unit only with the tiles that most products take
@@ -162,7 +165,7 @@ function plansOf(
 function unitsOf({ configs, dialect, subgroupSize, pinned }: MatrixCaps): readonly MatrixUnit[] {
   const fragments = halfFragments(configs);
   const unit = { dialect, subgroupSize, pinned };
-  const packings = dialect === "template" ? ([4, 8] as const) : ([1] as const);
+  const packings = dialect === "argument" ? ([1] as const) : ([4, 8] as const);
   return [
     ...packings.map((packing) => ({ ...unit, fragment: fragments[0], packing })),
     ...fragments.slice(1, 2).map((fragment) => ({ ...unit, fragment, packing: packings[0] })),
