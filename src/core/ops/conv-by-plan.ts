@@ -12,6 +12,9 @@ import {
   type InputGradPlan,
   inputGradProduct,
   type MatmulShape,
+  matrixConvKernel,
+  matrixInputGradKernel,
+  matrixWeightGradKernel,
   tiledKernel,
   type WeightGradPlan,
   weightGradChunks,
@@ -42,6 +45,11 @@ export function convolveBy(
     case "depthwise":
       launchSplit({ ...sum, spec: (types, e) => depthwiseKernel(s, types, e) });
       break;
+    case "matrix": {
+      const spec: SplitSum["spec"] = (types, e) => matrixConvKernel(s, plan, types, e);
+      launchSplit({ ...sum, parts: plan.parts, spec });
+      break;
+    }
     case "tiled": {
       const spec: SplitSum["spec"] = (types, e) => tiledKernel(convProduct(s, types, e), plan);
       launchSplit({ ...sum, parts: plan.parts, spec });
@@ -78,6 +86,11 @@ function fillInputGrad(
     case "depthwise":
       launchSplit({ ...sum, spec: (types) => depthwiseInputGradKernel(s, types) });
       break;
+    case "matrix": {
+      const spec: SplitSum["spec"] = (types, e) => matrixInputGradKernel(s, plan, types, e);
+      launchSplit({ ...sum, parts: plan.parts, spec });
+      break;
+    }
     case "tiled": {
       const spec: SplitSum["spec"] = (types) => tiledKernel(inputGradProduct(s, types), plan);
       launchSplit({ ...sum, parts: plan.parts, spec });
@@ -118,6 +131,11 @@ function fillWeightGrad(
       break;
     case "depthwise": {
       const spec: SplitSum["spec"] = (types) => depthwiseWeightGradKernel(s, plan, types);
+      launchSplit({ ...sum, parts: plan.parts, spec });
+      break;
+    }
+    case "matrix": {
+      const spec: SplitSum["spec"] = (types) => matrixWeightGradKernel(s, plan, types);
       launchSplit({ ...sum, parts: plan.parts, spec });
       break;
     }

@@ -29,7 +29,7 @@ export function convolve(
   if (y.size === 0) return;
   const { device } = x;
   const types = typesOf(x, y);
-  const plans = convPlans(s, capsOf(device));
+  const plans = convPlans(s, capsOf(device), types);
   const trial = () => forwardTrial(s, types);
   const plan = device.planner.choose("conv2d", convClass(s, types), plans, trial);
   convolveBy(plan, x, weight, y, s, e);
@@ -47,7 +47,7 @@ function forwardTrial(s: ConvShape, types: ProductTypes): Trial<ConvPlan> {
 export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
   const { device } = dy;
   const types = typesOf(dy, dy);
-  const plans = inputGradPlans(s, capsOf(device));
+  const plans = inputGradPlans(s, capsOf(device), types);
   const trial = () => inputGradTrial(s, types);
   const plan = device.planner.choose("conv2d input gradient", convClass(s, types), plans, trial);
   return inputGradBy(plan, weight, dy, s);
@@ -63,7 +63,7 @@ export function weightGrad(x: Tensor, dy: Tensor, s: ConvShape, weight: Tensor):
   const shape = [s.kh, s.kw, s.c / s.groups, s.k];
   if (dy.size === 0 || sizeOf(shape) === 0) return device.zeros(shape, x.dtype);
   const types = typesOf(x, x);
-  const plans = weightGradPlans(s, capsOf(device));
+  const plans = weightGradPlans(s, capsOf(device), types);
   const trial = () => weightGradTrial(s, types);
   const plan = device.planner.choose("conv2d weight gradient", convClass(s, types), plans, trial);
   return weightGradBy(plan, x, dy, s, emptyGrad(weight));

@@ -1,10 +1,13 @@
 /** The launches of a product of matrices, by its plan. */
 import {
   directMatmulKernel,
+  type Epilogue,
+  type KernelSpec,
   type MatmulPlan,
   type MatmulShape,
   matmulPlans,
   matmulProduct,
+  matrixMatmulKernel,
   type ProductTypes,
   tiledKernel,
 } from "../../kernels/index.ts";
@@ -18,7 +21,7 @@ import { type EpilogueTensors, launchSplit, typesOf } from "./split-sum.ts";
 export function multiply(a: Tensor, b: Tensor, y: Tensor, s: MatmulShape): void {
   const { device } = a;
   const types = typesOf(a, y);
-  const plans = matmulPlans(s, capsOf(device));
+  const plans = matmulPlans(s, capsOf(device), types);
   const trial = () => trialOf(s, types);
   const plan = device.planner.choose("matmul", matmulClass(s, types), plans, trial);
   multiplyBy(plan, a, b, y, s);
@@ -37,12 +40,25 @@ export function multiplyBy(
     epilogue,
     operands: [a, b],
     result: y,
-    parts: plan.kind === "tiled" ? plan.parts : 1,
-    spec: (types, epilogue) =>
-      plan.kind === "tiled"
-        ? tiledKernel(matmulProduct(s, types, epilogue), plan)
-        : directMatmulKernel(s, plan, types, epilogue),
+    parts: plan.kind === "direct" ? 1 : plan.parts,
+    spec: (types, epilogue) => kernelOf(plan, s, types, epilogue),
   });
+}
+
+function kernelOf(
+  plan: MatmulPlan,
+  s: MatmulShape,
+  types: ProductTypes,
+  epilogue: Epilogue,
+): KernelSpec {
+  switch (plan.kind) {
+    case "matrix":
+      return matrixMatmulKernel(s, plan, types, epilogue);
+    case "tiled":
+      return tiledKernel(matmulProduct(s, types, epilogue), plan);
+    case "direct":
+      return directMatmulKernel(s, plan, types, epilogue);
+  }
 }
 
 function trialOf(s: MatmulShape, types: ProductTypes): Trial<MatmulPlan> {

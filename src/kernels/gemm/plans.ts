@@ -1,14 +1,22 @@
 /**
  * The ways to compute a product of matrices and the three products of a convolution. The first plan of a list is good without
  * measuring; the last is the plain one that others are checked against. On a software adapter workgroup memory costs as much as
- * any other and barriers are slow, so tiles are for GPUs.
+ * any other and barriers are slow, so tiles are for GPUs. Matrix units, where there are any, come first; they need f16 operands.
  */
 import type { Caps, Plan } from "../caps.ts";
+import {
+  type MatrixPlan,
+  matrixConvPlans,
+  matrixInputGradPlans,
+  matrixMatmulPlans,
+  matrixWeightGradPlans,
+} from "../matrix/plans.ts";
 import type { ConvShape } from "./conv-shape.ts";
 import { type DepthwisePlan, depthwisePlans } from "./depthwise.ts";
 import type { MatmulShape } from "./matmul-shape.ts";
 import { type ProductSize, type TiledPlan, tiledPlans } from "./tile-plans.ts";
 import { suitsWinograd, type WinogradPlan } from "./winograd.ts";
+import { allF32, type ProductTypes } from "./write.ts";
 
 /** Straight from memory: a thread owns rows, its workgroup shares a small tile of the other operand. */
 export interface DirectPlan extends Plan {
@@ -17,15 +25,21 @@ export interface DirectPlan extends Plan {
   readonly subgroups: boolean;
 }
 
-export type MatmulPlan = DirectPlan | TiledPlan;
+export type MatmulPlan = DirectPlan | TiledPlan | MatrixPlan;
 
 /** A 1×1 convolution is a product of matrices as it stands. */
 export interface PointwisePlan extends Plan {
   readonly kind: "pointwise";
-  readonly product: MatmulPlan;
+  readonly product: DirectPlan | TiledPlan;
 }
 
-export type ConvPlan = DirectPlan | TiledPlan | WinogradPlan | PointwisePlan | DepthwisePlan;
+export type ConvPlan =
+  | DirectPlan
+  | TiledPlan
+  | WinogradPlan
+  | PointwisePlan
+  | DepthwisePlan
+  | MatrixPlan;
 export type InputGradPlan = ConvPlan;
 export type WeightGradPlan = ConvPlan;
 
@@ -56,7 +70,11 @@ function convolutionPlans(s: ConvShape, caps: Caps, { size, tiles, channels }: R
   return first ? [...tiled, ...products] : [...special, ...best, ...tiled, ...rest];
 }
 
-function winogradPlans(s: ConvShape, products: readonly MatmulPlan[], caps: Caps): WinogradPlan[] {
+function winogradPlans(
+  s: ConvShape,
+  products: readonly (DirectPlan | TiledPlan)[],
+  caps: Caps,
+): WinogradPlan[] {
   const [product] = products;
   if (!suitsWinograd(s) || !product) return [];
   const workspace = caps.software ? 2 ** 22 : 2 ** 27;
@@ -65,7 +83,10 @@ function winogradPlans(s: ConvShape, products: readonly MatmulPlan[], caps: Caps
   });
 }
 
-function pointwisePlans(s: ConvShape, products: readonly MatmulPlan[]): PointwisePlan[] {
+function pointwisePlans(
+  s: ConvShape,
+  products: readonly (DirectPlan | TiledPlan)[],
+): PointwisePlan[] {
   const oneTap = s.kh * s.kw === 1 && s.groups === 1 && s.padTop + s.padLeft === 0;
   const everyPixel = s.strideH * s.strideW === 1 && s.oh === s.h && s.ow === s.w;
   if (!oneTap || !everyPixel) return [];
@@ -75,28 +96,48 @@ function pointwisePlans(s: ConvShape, products: readonly MatmulPlan[]): Pointwis
 }
 
 /** Plans of a convolution. */
-export function convPlans(s: ConvShape, caps: Caps): readonly ConvPlan[] {
+export function convPlans(
+  s: ConvShape,
+  caps: Caps,
+  types: ProductTypes = allF32,
+): readonly ConvPlan[] {
   const tiles = { m: (s.n * s.oh * s.ow) / 16, n: s.k, batches: 36, depth: s.c };
-  return convolutionPlans(s, caps, { size: convSize(s), tiles, channels: 48 });
+  const others = convolutionPlans(s, caps, { size: convSize(s), tiles, channels: 48 });
+  return [...matrixConvPlans(s, types, caps), ...others];
 }
 
 /** Plans of the gradient of a convolution's input. */
-export function inputGradPlans(s: ConvShape, caps: Caps): readonly InputGradPlan[] {
+export function inputGradPlans(
+  s: ConvShape,
+  caps: Caps,
+  types: ProductTypes = allF32,
+): readonly InputGradPlan[] {
   const tiles = { m: (s.n * s.h * s.w) / 16, n: s.c, batches: 36, depth: s.k };
-  return convolutionPlans(s, caps, { size: inputGradSize(s), tiles, channels: 48 });
+  const others = convolutionPlans(s, caps, { size: inputGradSize(s), tiles, channels: 48 });
+  return [...matrixInputGradPlans(s, types, caps), ...others];
 }
 
 /** Plans of the gradient of a convolution's weight. */
-export function weightGradPlans(s: ConvShape, caps: Caps): readonly WeightGradPlan[] {
+export function weightGradPlans(
+  s: ConvShape,
+  caps: Caps,
+  types: ProductTypes = allF32,
+): readonly WeightGradPlan[] {
   const tiles = { m: s.c, n: s.k, batches: 36, depth: (s.n * s.oh * s.ow) / 16 };
   const plans = convolutionPlans(s, caps, { size: weightGradSize(s), tiles, channels: 96 });
   // a product of matrices sums over all pixels in one go, unless tiles split it
-  return plans.filter((p) => p.kind !== "pointwise" || p.product.kind === "tiled");
+  const others = plans.filter((p) => p.kind !== "pointwise" || p.product.kind === "tiled");
+  return [...matrixWeightGradPlans(s, types, caps), ...others];
 }
 
 /** Plans of a product of matrices. */
-export function matmulPlans(s: MatmulShape, caps: Caps): readonly MatmulPlan[] {
-  return productPlans({ m: s.m, n: s.n, batches: s.batch, depth: s.k }, caps);
+export function matmulPlans(
+  s: MatmulShape,
+  caps: Caps,
+  types: ProductTypes = allF32,
+): readonly MatmulPlan[] {
+  const others = productPlans({ m: s.m, n: s.n, batches: s.batch, depth: s.k }, caps);
+  return [...matrixMatmulPlans(s, types, caps), ...others];
 }
 
 /** The convolution as a product: output pixels × channels, over taps and channels. */
