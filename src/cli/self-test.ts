@@ -1,5 +1,15 @@
 /** A few seconds of arithmetic whose results are known: is this GPU, with this driver, to be trusted? */
-import { cast, type Device, grad, matmul, mul, Rng, sum, type Tensor } from "../core/index.ts";
+import {
+  capsOf,
+  cast,
+  type Device,
+  grad,
+  matmul,
+  mul,
+  Rng,
+  sum,
+  type Tensor,
+} from "../core/index.ts";
 
 export interface CheckResult {
   readonly name: string;
@@ -19,6 +29,7 @@ const checks: readonly Check[] = [
   ["sum of a million ones", ones],
   ["the same bits twice", twice],
   ["half precision", half],
+  ["tensor cores against the CPU", tensorCores],
 ];
 
 /** Runs every check; one that throws has failed. */
@@ -99,6 +110,38 @@ async function half(device: Device): Promise<{ ok: boolean; detail: string }> {
   const infinity = Number.POSITIVE_INFINITY;
   const ok = [infinity, -infinity, Number.NaN].every((v, i) => Object.is(v, large![i]));
   return { ok, detail: ok ? "values come back, overflow is infinite" : `overflow gives ${large}` };
+}
+
+/** Whole numbers, so that sums are exact and one wrong fragment shows; operands as they lie and turned. */
+async function tensorCores(device: Device): Promise<{ ok: boolean; detail: string }> {
+  if (!capsOf(device).matrix) return { ok: true, detail: "not there, not used" };
+  const [m, k, n] = [300, 200, 140];
+  const whole = (count: number, step: number) =>
+    Float32Array.from({ length: count }, (_, i) => ((i * step) % 7) - 3);
+  const [a, b] = [whole(m * k, 5), whole(k * n, 11)];
+  const wrong: string[] = [];
+  for (const [transposeA, transposeB] of [
+    [false, false],
+    [true, false],
+    [false, true],
+  ] as const) {
+    const [c] = await device.read(() => {
+      const left = device.tensor(a, transposeA ? [k, m] : [m, k], "f16");
+      const right = device.tensor(b, transposeB ? [n, k] : [k, n], "f16");
+      return [matmul(left, right, { transposeA, transposeB })];
+    });
+    const exact = (row: number, column: number) => {
+      let sum = 0;
+      for (let l = 0; l < k; l++) {
+        const x = transposeA ? a[l * m + row] : a[row * k + l];
+        sum += x! * (transposeB ? b[column * k + l] : b[l * n + column])!;
+      }
+      return sum;
+    };
+    const count = c!.filter((v, i) => !(v === exact(Math.floor(i / n), i % n))).length;
+    if (count) wrong.push(`${transposeA ? "Aᵀ" : "A"}·${transposeB ? "Bᵀ" : "B"}: ${count} sums`);
+  }
+  return { ok: !wrong.length, detail: wrong.join(", ") || "every sum is exact" };
 }
 
 async function speed(device: Device, now: () => number): Promise<CheckResult> {
