@@ -165,7 +165,7 @@ function plansOf(
 function unitsOf({ configs, dialect, subgroupSize, pinned }: MatrixCaps): readonly MatrixUnit[] {
   const fragments = halfFragments(configs);
   const unit = { dialect, subgroupSize, pinned };
-  const packings = dialect === "argument" ? ([1] as const) : ([4, 8] as const);
+  const packings = dialect === "argument" ? ([1] as const) : ([4, 8, 1] as const);
   return [
     ...packings.map((packing) => ({ ...unit, fragment: fragments[0], packing })),
     ...fragments.slice(1, 2).map((fragment) => ({ ...unit, fragment, packing: packings[0] })),
