@@ -61,10 +61,16 @@ export function convolveBy(
   }
 }
 
-/** dx of the type of `dy`. */
-export function inputGradBy(plan: InputGradPlan, weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
+/** dx of the type of `dy`, which in the epilogue `residual` may be added to. */
+export function inputGradBy(
+  plan: InputGradPlan,
+  weight: Tensor,
+  dy: Tensor,
+  s: ConvShape,
+  epilogue: EpilogueTensors = {},
+): Tensor {
   const dx = dy.device.empty([s.n, s.h, s.w, s.c], dy.dtype);
-  fillInputGrad(plan, weight, dy, dx, s);
+  fillInputGrad(plan, weight, dy, dx, s, epilogue);
   return dx;
 }
 
@@ -74,17 +80,18 @@ function fillInputGrad(
   dy: Tensor,
   dx: Tensor,
   s: ConvShape,
+  epilogue: EpilogueTensors,
 ): void {
-  const sum = { operands: [dy, weight], result: dx, parts: 1 } as const;
+  const sum = { operands: [dy, weight], result: dx, parts: 1, epilogue } as const;
   switch (plan.kind) {
     case "winograd":
-      winogradInputGrad(plan, weight, dy, dx, s);
+      winogradInputGrad(plan, weight, dy, dx, s, epilogue);
       break;
     case "pointwise":
-      multiplyBy(plan.product, dy, weight, dx, pointwise(s, "dx"));
+      multiplyBy(plan.product, dy, weight, dx, pointwise(s, "dx"), epilogue);
       break;
     case "depthwise":
-      launchSplit({ ...sum, spec: (types) => depthwiseInputGradKernel(s, types) });
+      launchSplit({ ...sum, spec: (types, e) => depthwiseInputGradKernel(s, types, e) });
       break;
     case "matrix": {
       const spec: SplitSum["spec"] = (types, e) => matrixInputGradKernel(s, plan, types, e);
@@ -92,12 +99,12 @@ function fillInputGrad(
       break;
     }
     case "tiled": {
-      const spec: SplitSum["spec"] = (types) => tiledKernel(inputGradProduct(s, types), plan);
+      const spec: SplitSum["spec"] = (types, e) => tiledKernel(inputGradProduct(s, types, e), plan);
       launchSplit({ ...sum, parts: plan.parts, spec });
       break;
     }
     case "direct":
-      launchSplit({ ...sum, spec: (types) => directInputGradKernel(s, plan, types) });
+      launchSplit({ ...sum, spec: (types, e) => directInputGradKernel(s, plan, types, e) });
       break;
   }
 }

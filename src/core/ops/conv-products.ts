@@ -43,14 +43,14 @@ function forwardTrial(s: ConvShape, types: ProductTypes): Trial<ConvPlan> {
   });
 }
 
-/** dx of the type of `dy`. */
-export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape): Tensor {
+/** dx of the type of `dy`, added to what is given, of that type. */
+export function inputGrad(weight: Tensor, dy: Tensor, s: ConvShape, residual?: Tensor): Tensor {
   const { device } = dy;
   const types = typesOf(dy, dy);
   const plans = inputGradPlans(s, capsOf(device), types);
   const trial = () => inputGradTrial(s, types);
   const plan = device.planner.choose("conv2d input gradient", convClass(s, types), plans, trial);
-  return inputGradBy(plan, weight, dy, s);
+  return inputGradBy(plan, weight, dy, s, { residual });
 }
 
 function inputGradTrial(s: ConvShape, types: ProductTypes): Trial<InputGradPlan> {

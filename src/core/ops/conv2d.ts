@@ -31,8 +31,8 @@ export function conv2d(
   const [a, w] = [operand(x), weightOperand(weight)];
   const { s, y } = begin(a, w, { shift: bias }, options);
   convolve(a, w, y, s, { shift: bias });
-  track("conv2d", y, tensors, (dy) => [
-    carriesGrad(x) ? inputGrad(w, dy, s) : undefined,
+  track("conv2d", y, tensors, (dy, arrived) => [
+    carriesGrad(x) ? inputGrad(w, dy, s, arrived.take(0, dy.dtype)) : undefined,
     carriesGrad(weight) ? weightGrad(a, dy, s, weight) : undefined,
     bias && carriesGrad(bias)
       ? foldMiddle(dy, 1, s.n * s.oh * s.ow, s.k, {

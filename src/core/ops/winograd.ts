@@ -28,16 +28,17 @@ export function winograd(
   convolveTiles(plan, x, weight, y, e, { turned: false, offset: [s.padTop, s.padLeft] });
 }
 
-/** The input gradient: the taps, turned round, over dy. */
+/** The input gradient: the taps, turned round, over dy. With a residual, that is added. */
 export function winogradInputGrad(
   plan: WinogradPlan,
   weight: Tensor,
   dy: Tensor,
   dx: Tensor,
   s: ConvShape,
+  e: EpilogueTensors,
 ): void {
   const offset = [2 - s.padTop, 2 - s.padLeft] as const;
-  convolveTiles(plan, dy, weight, dx, {}, { turned: true, offset });
+  convolveTiles(plan, dy, weight, dx, e, { turned: true, offset });
 }
 
 interface Taken {

@@ -118,7 +118,7 @@ let j = u32(phase.y) + t % across * p.everyW;
 let channel = batch % p.groups * p.kg + k % p.kg;
 let ok = k < u32(phase.z * phase.w) * p.kg;`;
 
-export function inputGradProduct(s: ConvShape, types: ProductTypes): Product {
+export function inputGradProduct(s: ConvShape, types: ProductTypes, epilogue: Epilogue): Product {
   const [cg, kg] = [s.c / s.groups, s.k / s.groups];
   const [hp, wp] = [Math.ceil(s.h / s.strideH), Math.ceil(s.w / s.strideW)];
   const dtype = types.operands;
@@ -149,7 +149,7 @@ ${inside("(i * p.kw + j) * p.cg * p.k + channel", "ok")}`,
     ...{ m: s.n * hp * wp, n: cg, batches: s.groups * s.strideH * s.strideW },
     rows: s.n * s.h * s.w,
     ...{ a: dy, b: w },
-    write: writer({ width: "p.c", columns: 4, wide: cg % 4 === 0, result: types.result }),
+    write: writer({ width: "p.c", columns: 4, wide: cg % 4 === 0, result: types.result, epilogue }),
     params: convParams(s, {
       ...{ hp, wp, phasePixels: s.n * hp * wp },
       everyH: every(s.strideH, s.dilationH),

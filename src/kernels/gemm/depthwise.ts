@@ -85,17 +85,18 @@ ${unroll(pixels, (t) => `if (ox + ${t}u < p.ow) { put(row * p.ow + ox + ${t}u, k
   });
 }
 
-export function depthwiseInputGradKernel(s: ConvShape, types: ProductTypes): KernelSpec {
+export function depthwiseInputGradKernel(
+  s: ConvShape,
+  types: ProductTypes,
+  epilogue: Epilogue,
+): KernelSpec {
   const { lanes, type, element, load } = setting(s, types.operands);
   const channels = s.c / lanes;
   const options = { width: "p.c", columns: lanes, wide: lanes === 4, result: types.result };
-  const write = writer(options);
+  const write = writer({ ...options, epilogue });
   return kernel({
     name: "conv2d input gradient",
-    inputs: [
-      { name: "d_", type: element },
-      { name: "w_", type: element },
-    ],
+    inputs: [{ name: "d_", type: element }, { name: "w_", type: element }, ...write.inputs],
     outputs: [write.output],
     params: convParams(s, { channels, each: s.k / s.c }),
     head: write.head,
