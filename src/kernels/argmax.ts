@@ -30,7 +30,7 @@ export function argmaxChunks(
   { outer, n, inner }: { outer: number; n: number; inner: number },
   software: boolean,
 ): number {
-  const [busy, least] = software ? [4096, 256] : [65_536, 32];
+  const [busy, least] = software ? [16_384, 256] : [65_536, 32];
   const share = inner === 1 ? lanes : 1;
   const wanted = Math.min(Math.ceil(n / share / least), Math.ceil(busy / (outer * inner * share)));
   const chunks = Math.max(1, Math.min(wanted, inner === 1 ? 4096 : 256));

@@ -68,7 +68,7 @@ export function reduceCut({ outer, n, inner }: ReduceShape, software: boolean): 
 /** Loads in a row, and threads that share it. */
 function rowLanes(n: number): { readonly units: number; readonly lanes: 1 | 8 } {
   const units = n / lanesOf(n).width;
-  return { units, lanes: units < 16 ? 1 : 8 };
+  return { units, lanes: units < 32 ? 1 : 8 };
 }
 
 export function reduceKernel(options: ReduceOptions): KernelSpec {
