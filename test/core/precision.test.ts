@@ -80,6 +80,25 @@ for (const flags of [{}, { transposeA: true }, { transposeB: true }]) {
   });
 }
 
+test("a weight's gradient is not rounded to halves: it may be larger than any of them", async ({
+  skip,
+}) => {
+  if (!able) skip();
+  const [dw, db] = await device.read(() => {
+    const w = device.full([1, 1, 1, 1], 1).setRequiresGrad(true);
+    const b = device.full([9, 1], 1).setRequiresGrad(true);
+    const x = device.full([1, 64, 65, 1], 32);
+    const a = device.full([4096, 9], 32);
+    const y = withPrecision("f16", () => conv2d(x, w));
+    const z = withPrecision("f16", () => matmul(a, b));
+    const [dw] = grad(y, [w], device.full(y.shape, 32, "f16"));
+    const [db] = grad(z, [b], device.full(z.shape, 32, "f16"));
+    return [dw as Tensor, db as Tensor];
+  });
+  closeTo(dw!, [64 * 65 * 32 * 32], { rtol: 0, atol: 0 });
+  closeTo(db!, Array(9).fill(4096 * 32 * 32), { rtol: 0, atol: 0 });
+});
+
 test("a chain of layers keeps halves in between, and its parameters have f32 gradients", async ({
   skip,
 }) => {
