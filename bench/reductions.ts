@@ -5,7 +5,7 @@ import { near, type Point, type Task } from "./task.ts";
 
 export function sumTask(n: number, axis: 0 | 1): Task {
   return {
-    name: `sum [${n}, ${n}] over axis ${axis}`,
+    name: `sum ${n}×${n} over axis ${axis}`,
     work: { bytes: 4 * n * n },
     open(device) {
       const host = drawn(n * n, 1);

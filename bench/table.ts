@@ -105,7 +105,7 @@ export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Tabl
   const tasks = [...new Set(peers.map((row) => row.task))];
   const lines = tasks.map((task): Line => {
     const of = peers.filter((row) => row.task === task);
-    const cells = of.map((row) => [row.peer, "error" in row ? "failed" : row.medianMs.toFixed(1)]);
+    const cells = of.map((row) => [row.peer, "error" in row ? "failed" : row.medianMs]);
     const ratios = {
       ratio: peerRatio(of),
       least: peerRatio(of, "minMs"),
@@ -115,7 +115,7 @@ export function peerTable(peers: readonly (PeerRow | PeerFailure)[], table: Tabl
   });
   const columns: Column[] = [
     { key: "task", title: "median ms" },
-    ...engines.map((key) => ({ key })),
+    ...engines.map((key): Column => ({ key, format: "fixed", digits: 1 })),
     { key: "ratio", title: "best JS peer ÷ ours", format: "fixed", digits: 2 },
     { key: "least", title: "fastest runs", format: "fixed", digits: 2 },
     { key: "cpu", title: "CPU time", format: "fixed", digits: 2 },

@@ -80,7 +80,7 @@ test("the ratio is to the fastest other JavaScript engine that came through", ()
   expect(peerRatio(cpu, "cpuMs")).toBe(2);
   const text = formatResult({ ...result(), peers: all }, true);
   expect(text).toMatch(
-    /\| t +\| 10\.0 +\| 30\.0 +\| 1\.0 +\| failed \| +3\.00 \| +3\.00 \| +-- \|/,
+    /\| t +\| +10\.0 \| +30\.0 \| +1\.0 \| +failed \| +3\.00 \| +3\.00 \| +-- \|/,
   );
   expect(text).toContain("tfjs, t: wrong answer at 0");
 });
