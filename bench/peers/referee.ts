@@ -101,7 +101,8 @@ async function playerOf(
   return command && new Client(command);
 }
 
-async function playTask(
+/** One task: everybody enters, then they take turns. */
+export async function playTask(
   task: SharedTask,
   clients: ReadonlyMap<EngineName, Player>,
   rounds: number,
