@@ -117,7 +117,7 @@ async function trainOn(detector: Detector, batch: Batch, at: StepPosition): Prom
 
 /** A resume would come to the same bits, so it is no way out. */
 function diverged(
-  { method, epochs }: Detector,
+  { method, epochs, config }: Detector,
   paths: readonly string[],
   { epoch, iteration, iterationsPerEpoch }: StepPosition,
   loss: number,
@@ -125,7 +125,8 @@ function diverged(
   const step = iteration - epoch * iterationsPerEpoch + 1;
   const where = `step ${step} of ${iterationsPerEpoch} in epoch ${epoch + 1} of ${epochs}`;
   const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
-  const next = `start again with a lower --learning-rate, or look at the images of this step: ${paths.slice(0, 3).join(", ")}${more}`;
+  const ways = `a lower --learning-rate${config.precision === "f16" ? " or --precision f32" : ""}`;
+  const next = `start again with ${ways}, or look at the images of this step: ${paths.slice(0, 3).join(", ")}${more}`;
   const kept = "the last checkpoint is from before it and is kept";
   return new LoupeError("numeric", `${method}: the loss is ${loss} at ${where}; ${kept}; ${next}`);
 }

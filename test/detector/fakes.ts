@@ -23,6 +23,7 @@ export function fakeDetector({ epochs = 3, loss, map }: FakeOptions = {}) {
   const steps: StepPosition[] = [];
   const detector: Partial<Detector> = {
     method: "fake",
+    config: {},
     device: hostDevice,
     epochs,
     trainStep(_images, _masks, at) {

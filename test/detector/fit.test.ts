@@ -187,6 +187,14 @@ for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINIT
   });
 }
 
+test("in half precision full precision is a way out, too", async () => {
+  const { detector } = fakeDetector({ loss: () => Number.NaN });
+  const half = Object.assign(Object.create(detector), { config: { precision: "f16" } });
+  await expect(fit(half, batchesOf(3))).rejects.toThrow(
+    "start again with a lower --learning-rate or --precision f32, or look at the images",
+  );
+});
+
 test("of a large batch three images are named, and the others counted", async () => {
   const { detector } = fakeDetector({ loss: () => Number.NaN });
   const paths = Array.from({ length: 32 }, (_, i) => `${i}.png`);

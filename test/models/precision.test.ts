@@ -1,7 +1,7 @@
 /** Backbones in half precision: features and gradients close to those of full precision, at odd sizes too. */
 import { expect, test } from "vitest";
 import { add, grad, mul, Rng, sum, type Tensor, withPrecision } from "../../src/core/index.ts";
-import { FeatureExtractor, findBackbone } from "../../src/models/index.ts";
+import { FeatureExtractor, findBackbone, Linear } from "../../src/models/index.ts";
 import { testDevice } from "../device.ts";
 
 const device = await testDevice();
@@ -21,6 +21,25 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   }
   return Math.sqrt(above / below);
 }
+
+test("a linear layer in f16 gives halves and f32 gradients, close to those of f32", async ({
+  skip,
+}) => {
+  if (!able) skip();
+  const layer = new Linear({ device, rng: new Rng(1) }, 37, 5);
+  const run = (precision: "f16" | "f32") =>
+    device.read(() => {
+      const x = device.tensor(new Rng(2).normalHost(3 * 7 * 37), [3, 7, 37]);
+      const y = withPrecision(precision, () => layer.forward(x));
+      expect(y.dtype).toBe(precision);
+      const grads = grad(sum(mul(y, y)), layer.parameters()) as Tensor[];
+      expect(grads.map((g) => g.dtype)).toEqual(["f32", "f32"]);
+      return [y, ...grads];
+    });
+  const [half, full] = [await run("f16"), await run("f32")];
+  full.forEach((want, i) => void expect(distance(half[i]!, want)).toBeLessThan(2e-3));
+  layer.dispose();
+});
 
 for (const [name, h, w] of [
   ["resnet18", 64, 64],

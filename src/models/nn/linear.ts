@@ -1,5 +1,5 @@
 /** y = x · Wᵀ + b. */
-import { add, matmul, reshape, type Tensor } from "../../core/index.ts";
+import { map, matmul, reshape, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import { type Build, biasBound, defaultWeight, drawn, type Initialiser, uniform } from "./init.ts";
 import { Layer } from "./module.ts";
@@ -42,6 +42,11 @@ export class Linear extends Layer {
     const rows = reshape(x, [x.size / inFeatures, inFeatures]);
     const y = matmul(rows, this.weight, { transposeB: true });
     const shape = [...x.shape.slice(0, -1), outFeatures];
-    return reshape(this.bias ? add(y, this.bias) : y, shape);
+    return reshape(this.bias ? addBias(y, this.bias) : y, shape);
   }
+}
+
+/** y + b of the type of y, which may be f16; b and its gradient stay f32. */
+function addBias(y: Tensor, b: Tensor): Tensor {
+  return map("add", { f: "y + b", d: { y: "g", b: "g" }, dtype: y.dtype }, { y, b });
 }
