@@ -74,6 +74,9 @@ type Shape = Omit<MatrixLayout, "parts">;
 type Limits = Pick<Caps, "workgroupMemory" | "workgroupThreads">;
 type MatrixReady = Limits & Pick<Caps, "matrix">;
 
+/** Loads of a thread for one block that have room in registers beside the sums. */
+const mostLoads = 40;
+
 /** Why a product can't be computed with this layout, or undefined. */
 export function matrixMisfit(
   layout: Shape,
@@ -97,6 +100,8 @@ export function matrixMisfit(
   ];
   const whole = dealt.every(({ lines, slots }) => [lines, slots].every(Number.isInteger));
   if (!whole) return `${threads} threads do not deal out tile ${tileName(tile)}`;
+  const loads = dealt.reduce((sum, { slots }) => sum + slots, 0);
+  if (loads > mostLoads) return `${loads} loads of a thread for each block, ${mostLoads} have room`;
   return needs.largest < 2 ** 31 ? undefined : "a tensor of 2³¹ elements";
 }
 
