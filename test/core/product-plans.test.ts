@@ -69,6 +69,7 @@ const shapes: Readonly<Record<string, ConvShape>> = {
   "depthwise of 6 channels, dilation 2, odd padding": conv([1, 8, 9, 6], [3, 2, 6], {
     ...{ groups: 6, dilation: 2, pads: [1, 2, 0, 3] as const },
   }),
+  "3×3 of 5 to 9 channels, stride 2, 1100 pixels": conv([1, 25, 44, 5], [3, 3, 9], { stride: 2 }),
   "3×3 of 40 to 32 channels, odd padding": conv([3, 21, 23, 40], [3, 3, 32], {
     pads: [2, 1, 0, 2],
   }),

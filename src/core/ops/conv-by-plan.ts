@@ -15,6 +15,7 @@ import {
   matrixConvKernel,
   matrixInputGradKernel,
   matrixWeightGradKernel,
+  suitsTurnedWeight,
   tiledKernel,
   type WeightGradPlan,
   weightGradChunks,
@@ -22,6 +23,7 @@ import {
 } from "../../kernels/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { multiplyBy } from "./multiply.ts";
+import { permuteRaw } from "./permute.ts";
 import { type EpilogueTensors, launchSplit, type SplitSum } from "./split-sum.ts";
 import { winograd, winogradInputGrad, winogradWeightGrad } from "./winograd.ts";
 
@@ -103,9 +105,14 @@ function fillInputGrad(
       launchSplit({ ...sum, parts: plan.parts, spec });
       break;
     }
-    case "direct":
-      launchSplit({ ...sum, spec: (types, e) => directInputGradKernel(s, plan, types, e) });
+    case "direct": {
+      const turned = suitsTurnedWeight(s);
+      const taps = turned ? permuteRaw(weight, [0, 1, 3, 2]) : weight.view();
+      const spec: SplitSum["spec"] = (types, e) => directInputGradKernel(s, plan, types, e, turned);
+      launchSplit({ ...sum, operands: [dy, taps], spec });
+      taps.dispose();
       break;
+    }
   }
 }
 

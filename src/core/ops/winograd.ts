@@ -14,6 +14,7 @@ import { launch } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf } from "./float.ts";
 import { multiplyBy } from "./multiply.ts";
+import { permuteRaw } from "./permute.ts";
 import { type EpilogueTensors, epilogueOf } from "./split-sum.ts";
 
 /** y = act(norm(scale · conv(x, w) + shift) + residual), into `y`. */
@@ -61,8 +62,10 @@ function convolveTiles(
   const [c, k] = weight.shape.slice(2) as [number, number];
   const [from, to] = turned ? [k, c] : [c, k];
   const places = (side + 2) ** 2;
-  const u = device.empty([places, c, k]);
-  launch(winogradWeightKernel({ side, c, k }, floatOf(weight), turned), [weight], [u]);
+  const u = device.empty([places, from, to]);
+  const taps = turned ? permuteRaw(weight, [0, 1, 3, 2]) : weight.view();
+  launch(winogradWeightKernel({ side, c: from, k: to }, floatOf(taps), turned), [taps], [u]);
+  taps.dispose();
   const { epilogue, tensors } = epilogueOf(e);
   for (const piece of pieces(plan, y.shape, from + to)) {
     const { count } = piece;
@@ -72,8 +75,8 @@ function convolveTiles(
     launch(winogradInputKernel(windows, floatOf(x), offset), [x], [v]);
     const product = device.empty([places, count, to]);
     const s: MatmulShape = {
-      ...{ batch: places, m: count, n: to, k: from, transposeA: false, transposeB: turned },
-      ...{ strideA: count * from, strideB: c * k },
+      ...{ batch: places, m: count, n: to, k: from, transposeA: false, transposeB: false },
+      ...{ strideA: count * from, strideB: from * to },
     };
     multiplyBy(plan.product, v, u, product, s);
     v.dispose();

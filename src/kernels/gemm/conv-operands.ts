@@ -7,7 +7,7 @@
  *
  * A batch is a group (and phase). A place outside the image is far outside, so that one comparison finds it.
  */
-import { type ConvShape, convParams } from "./conv-shape.ts";
+import { type ConvShape, convParams, firstTap, tapSteps } from "./conv-shape.ts";
 import type { Operand } from "./operand.ts";
 import type { Product } from "./tiled.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -95,13 +95,8 @@ export function weightGradProduct(s: ConvShape, types: ProductTypes): Product {
   };
 }
 
-/** Along one axis: the first tap that meets the phase (least, or the count of taps where none does), and how many do. */
-const phaseHead = `fn first_tap(start: u32, stride: u32, dilation: u32, every: u32, taps: u32) -> u32 {
-for (var i = 0u; i < min(every, taps); i++) {
-if ((i32(start) - i32(i * dilation)) % i32(stride) == 0) { return i; }
-}
-return taps;
-}
+/** The first taps (i, j) of a phase, and how many it has down and across. */
+const phaseHead = `${firstTap}
 fn phase_of(batch: u32) -> vec4<i32> {
 let f = batch / p.groups;
 let i = first_tap(f / p.strideW + p.padTop, p.strideH, p.dilationH, p.everyH, p.kh);
@@ -143,7 +138,6 @@ return ((q.x + q.y) * i32(p.ow) + q.z) * i32(p.k) + q.w;`,
 ${inside("(i * p.kw + j) * p.cg * p.k + channel", "ok")}`,
     at: placeInMatrix,
   };
-  const every = (stride: number, dilation: number) => stride / gcd(stride, dilation);
   return {
     name: "conv2d input gradient",
     ...{ m: s.n * hp * wp, n: cg, batches: s.groups * s.strideH * s.strideW },
@@ -152,8 +146,7 @@ ${inside("(i * p.kw + j) * p.cg * p.k + channel", "ok")}`,
     write: writer({ width: "p.c", columns: 4, wide: cg % 4 === 0, result: types.result, epilogue }),
     params: convParams(s, {
       ...{ hp, wp, phasePixels: s.n * hp * wp },
-      everyH: every(s.strideH, s.dilationH),
-      everyW: every(s.strideW, s.dilationW),
+      ...tapSteps(s),
     }),
     head: phaseHead,
     phase: "phase_of(batch)",
@@ -164,8 +157,4 @@ let x = m % p.wp * p.strideW + f % p.strideW;
 return select(-1, i32((m / p.wp / p.hp * p.h + y) * p.w + x), y < p.h && x < p.w);`,
     firstColumn: "batch % p.groups * p.cg",
   };
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }

@@ -40,3 +40,23 @@ export function convKey(s: ConvShape): string {
   const steps = `s${pair(s.strideH, s.strideW)} d${pair(s.dilationH, s.dilationW)}`;
   return `${size} ${steps} p${pair(s.padTop, s.padLeft)} o${s.oh}x${s.ow} g${s.groups}`;
 }
+
+/** Along one axis, the first tap that meets pixels of a stride phase, or the count of taps where none does. */
+export const firstTap = `fn first_tap(start: u32, stride: u32, dilation: u32, every: u32, taps: u32) -> u32 {
+for (var i = 0u; i < min(every, taps); i++) {
+if ((i32(start) - i32(i * dilation)) % i32(stride) == 0) { return i; }
+}
+return taps;
+}`;
+
+/** Parameters: from one tap that meets a stride phase to the next. */
+export function tapSteps(s: ConvShape): { readonly everyH: number; readonly everyW: number } {
+  return {
+    everyH: s.strideH / gcd(s.strideH, s.dilationH),
+    everyW: s.strideW / gcd(s.strideW, s.dilationW),
+  };
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}

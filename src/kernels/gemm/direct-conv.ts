@@ -69,7 +69,7 @@ ${unroll(
   let wo = (i * p.kw + j) * p.cg;
   for (var c = 0u; c < p.cg; c += ${step}u) {
 ${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
-${multiplyTile({ rows: step, columns, subgroups, along: "column", at, dtype: operands }, pixels, (t) => `e${t}`)}
+${multiplyTile({ rows: step, columns, subgroups, at, dtype: operands }, pixels, (t) => `e${t}`)}
   }
 }}
 ${unroll(pixels, (t) => `if (q${t} < pixels) { ${putRow(`q${t}`, t, columns, "p.k")} }`)}`,

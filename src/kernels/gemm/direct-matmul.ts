@@ -33,7 +33,6 @@ export function directMatmulKernel(
     return transposeB ? `b0 + ${c} * p.k + k + ${row}` : `b0 + (k + ${row}) * p.n + ${c}`;
   };
   const step = wideA ? 4 : 1;
-  const along = transposeB ? "row" : "column";
   return kernel({
     name: "matmul",
     inputs: [
@@ -66,7 +65,7 @@ ${unroll(rows, (r) => `let r${r} = min(first + ${r * workgroup}u, p.m - 1u);`)}
 ${declareSums(rows, columns)}
 for (var k = 0u; k < p.k; k += ${step}u) {
 ${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA, operands)};`)}
-${multiplyTile({ rows: step, columns, subgroups, along, at, dtype: operands }, rows, (r) => `x${r}`)}
+${multiplyTile({ rows: step, columns, subgroups, at, dtype: operands }, rows, (r) => `x${r}`)}
 }
 ${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${putRow(`batch * p.m + r${r}`, r, columns, "p.n")} }`)}`,
   });

@@ -8,8 +8,6 @@ import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type ProductTypes, writer } from "./write.ts";
 
-const lanes = 32;
-
 /** Pieces of the pixels whose weight gradients are summed apart, then added in a fixed order. */
 export function weightGradChunks(s: ConvShape): number {
   const rows = s.kh * s.kw * (s.c / s.groups);
@@ -32,7 +30,7 @@ export function directWeightGradKernel(
   const wide = cg % 4 === 0;
   const rows = s.kh * s.kw * cg;
   const rowThreads = Math.ceil(rows / 4);
-  const group = rowThreads <= 8 ? 8 : rowThreads <= 16 ? 16 : lanes;
+  const group = groupOf(rowThreads);
   const rowTiles = Math.ceil(rowThreads / group);
   const columnTiles = Math.ceil(s.k / columns);
   const step = Math.ceil((s.n * s.oh * s.ow) / chunks);
@@ -67,28 +65,36 @@ ${unroll(
   taps,
   (r) => `let r${r} = min(row + ${r}u, p.rows - 1u); let c${r}r = c0 + r${r} % p.cg;
 let i${r} = i32(r${r} / p.cg / p.kw * p.dilationH) - i32(p.padTop);
-let j${r} = i32(r${r} / p.cg % p.kw * p.dilationW) - i32(p.padLeft);`,
+let j${r} = i32(r${r} / p.cg % p.kw * p.dilationW) - i32(p.padLeft);
+let b${r} = (i${r} * i32(p.w) + j${r}) * i32(p.c) + i32(c${r}r);`,
 )}
 let end = min((chunk + 1u) * p.step, p.n * p.oh * p.ow);
 var ox = chunk * p.step % p.ow;
 var oy = chunk * p.step / p.ow % p.oh;
 var n = chunk * p.step / p.ow / p.oh;
 for (var q = chunk * p.step; q < end; q++) {
+  let y = i32(oy * p.strideH); let x = i32(ox * p.strideW);
+  let b = ((i32(n * p.h) + y) * i32(p.w) + x) * i32(p.c);
 ${unroll(
   taps,
-  (r) => `  let v${r} = i32(oy * p.strideH) + i${r}; let u${r} = i32(ox * p.strideW) + j${r};
-  let ok${r} = v${r} >= 0 && u${r} >= 0 && v${r} < i32(p.h) && u${r} < i32(p.w);
-  let o${r} = select(0u, ((n * p.h + u32(v${r})) * p.w + u32(u${r})) * p.c + c${r}r, ok${r});`,
+  (r) => `  let ok${r} = u32(y + i${r}) < p.h && u32(x + j${r}) < p.w;
+  let o${r} = select(0u, u32(b + b${r}), ok${r});`,
 )}
 #if ${wide}
   let e = ${loadOr0("x_", "o0", "ok0", operands, true)};
 #else
 ${unroll(4, (r) => `  let e${r} = ${loadOr0("x_", `o${r}`, `ok${r}`, operands, false)};`)}
 #endif
-${multiplyTile({ rows: 1, columns, subgroups, along: "column", at, dtype: operands }, 4, x)}
+${multiplyTile({ rows: 1, columns, subgroups, at, dtype: operands }, 4, x)}
   ox++;
   if (ox == p.ow) { ox = 0u; oy++; if (oy == p.oh) { oy = 0u; n++; } }
 }
 ${unroll(4, (r) => `if (row + ${r}u < p.rows) { let o = chunk * p.rows + row + ${r}u; ${putRow("o", r, columns, "p.k")} }`)}`,
   });
+}
+
+/** Threads of a workgroup, the fewest of them idle. */
+function groupOf(threads: number): number {
+  const covered = (group: number) => Math.ceil(threads / group) * group;
+  return [32, 16, 8].reduce((best, group) => (covered(group) < covered(best) ? group : best));
 }

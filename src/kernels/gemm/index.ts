@@ -8,7 +8,7 @@ export {
   depthwiseWeightGradKernel,
 } from "./depthwise.ts";
 export { directConvKernel } from "./direct-conv.ts";
-export { directInputGradKernel } from "./direct-input-grad.ts";
+export { directInputGradKernel, suitsTurnedWeight } from "./direct-input-grad.ts";
 export { directMatmulKernel } from "./direct-matmul.ts";
 export { directWeightGradKernel, weightGradChunks } from "./direct-weight-grad.ts";
 export { matmulProduct } from "./matmul-operands.ts";

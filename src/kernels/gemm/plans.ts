@@ -51,20 +51,19 @@ function productPlans(size: ProductSize, caps: Caps): readonly (DirectPlan | Til
   return caps.software ? direct : [...tiledPlans(size, caps), ...direct];
 }
 
-/** A convolution as a product: its size, and from how many channels on Winograd's way is faster on lavapipe (2048 pixels and more). */
+/** A convolution as a product. */
 interface Role {
   readonly size: ProductSize;
   /** The products of Winograd's way with tiles of 4×4. */
   readonly tiles: ProductSize;
-  readonly channels: number;
 }
 
-function convolutionPlans(s: ConvShape, caps: Caps, { size, tiles, channels }: Role) {
+/** Winograd's way comes first where it was faster on lavapipe: images of 8² and 2048 pixels and more, whose work pays for the weight's. */
+function convolutionPlans(s: ConvShape, caps: Caps, { size, tiles }: Role) {
   const products = productPlans(size, caps);
   const special = [...depthwisePlans(s, caps), ...pointwisePlans(s, products)];
   const tiled = winogradPlans(s, productPlans(tiles, caps), caps);
-  const wide = Math.min(s.oh, s.ow) >= 8;
-  const large = wide && Math.min(s.c, s.k) >= channels && s.n * s.oh * s.ow >= 2048;
+  const large = Math.min(s.oh, s.ow) >= 8 && s.n * s.oh * s.ow >= 2048;
   const first = tiled.length > 0 && caps.software && large;
   const [best, rest] = [products.slice(0, -1), products.slice(-1)];
   return first ? [...tiled, ...products] : [...special, ...best, ...tiled, ...rest];
@@ -102,7 +101,7 @@ export function convPlans(
   types: ProductTypes = allF32,
 ): readonly ConvPlan[] {
   const tiles = { m: (s.n * s.oh * s.ow) / 16, n: s.k, batches: 36, depth: s.c };
-  const others = convolutionPlans(s, caps, { size: convSize(s), tiles, channels: 48 });
+  const others = convolutionPlans(s, caps, { size: convSize(s), tiles });
   return [...matrixConvPlans(s, types, caps), ...others];
 }
 
@@ -113,7 +112,7 @@ export function inputGradPlans(
   types: ProductTypes = allF32,
 ): readonly InputGradPlan[] {
   const tiles = { m: (s.n * s.h * s.w) / 16, n: s.c, batches: 36, depth: s.k };
-  const others = convolutionPlans(s, caps, { size: inputGradSize(s), tiles, channels: 48 });
+  const others = convolutionPlans(s, caps, { size: inputGradSize(s), tiles });
   return [...matrixInputGradPlans(s, types, caps), ...others];
 }
 
@@ -124,7 +123,7 @@ export function weightGradPlans(
   types: ProductTypes = allF32,
 ): readonly WeightGradPlan[] {
   const tiles = { m: s.c, n: s.k, batches: 36, depth: (s.n * s.oh * s.ow) / 16 };
-  const plans = convolutionPlans(s, caps, { size: weightGradSize(s), tiles, channels: 96 });
+  const plans = convolutionPlans(s, caps, { size: weightGradSize(s), tiles });
   // a product of matrices sums over all pixels in one go, unless tiles split it
   const others = plans.filter((p) => p.kind !== "pointwise" || p.product.kind === "tiled");
   return [...matrixWeightGradPlans(s, types, caps), ...others];
