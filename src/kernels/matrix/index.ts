@@ -4,23 +4,24 @@ export type { MatrixCaps, MatrixConfig, MatrixDialect } from "./caps.ts";
 export { halfFragments } from "./caps.ts";
 export { matrixConvKernel } from "./conv.ts";
 export type { MatrixUnit } from "./dialect.ts";
+export { matrixMisfit, workgroupBytes } from "./fit.ts";
 export { matrixInputGradKernel } from "./input-grad.ts";
 export { matrixMatmulKernel } from "./matmul.ts";
 export {
   convNeeds,
   inputGradNeeds,
-  type MatrixPlan,
   matmulNeeds,
+  type ProductNeeds,
+  weightGradNeeds,
+} from "./needs.ts";
+export {
+  type MatrixPlan,
   matrixConvPlans,
   matrixInputGradPlans,
   matrixMatmulPlans,
-  matrixMisfit,
   matrixTiles,
   matrixWeightGradPlans,
-  type ProductNeeds,
   trialMatrixKernel,
-  weightGradNeeds,
-  workgroupBytes,
 } from "./plans.ts";
 export { type MatrixTile, tileName } from "./tile.ts";
 export { matrixWeightGradKernel } from "./weight-grad.ts";
