@@ -43,15 +43,13 @@ export interface ReduceCut {
 }
 
 const workgroup = 64;
-/** Numbers side by side that make good columns. */
-const wide = 128;
-
 /**
  * Cuts a fold so that the adapter is busy and no thread's walk is short: a processor that plays GPU wants few threads with long
  * walks, a GPU many.
  */
 export function reduceCut({ outer, n, inner }: ReduceShape, software: boolean): ReduceCut {
   const [busy, least] = software ? [4096, 256] : [65_536, 32];
+  const wide = software ? 32 : 128; // numbers that the threads of one subgroup read side by side
   const cut = (length: number, threads: number) =>
     Math.max(1, Math.min(Math.ceil(length / least), Math.ceil(busy / threads)));
   if (inner === 1) {
