@@ -1,12 +1,15 @@
 /** CDO in half precision: close to full precision, resumed to the same bits, and steps that overflow are skipped. */
 import { expect, test } from "vitest";
 import { type CdoConfig, type CdoOptions, createCdo } from "../../src/cdo/index.ts";
-import { Rng } from "../../src/core/index.ts";
+import { capsOf, type Device, preferredPrecision, Rng } from "../../src/core/index.ts";
+import type { MatrixCaps } from "../../src/kernels/index.ts";
 import type { StateDict } from "../../src/models/index.ts";
 import { hostTensor, writeSafetensors } from "../../src/models/index.ts";
 import { testDevice } from "../device.ts";
 
 const device = await testDevice();
+/** Its matrix units are emulated. */
+const withUnits = await testDevice();
 const able = device.features.has("shader-f16");
 
 const side = 64;
@@ -14,22 +17,23 @@ const small = { backbone: "resnet18", imageSize: side, batchSize: 4, learningRat
 const make = (config: Partial<CdoConfig> = {}, rest: Partial<CdoOptions> = {}) =>
   createCdo({ device, config: { ...small, ...config }, seed: 3, ...rest });
 
-const images = (seed: number) =>
-  device.tensor(new Rng(seed).normalHost(4 * side * side * 3), [4, side, side, 3]);
+const images = (seed: number, on = device) =>
+  on.tensor(new Rng(seed).normalHost(4 * side * side * 3), [4, side, side, 3]);
 /** A square in every other image. */
-const masks = () => {
+const masks = (on = device) => {
   const data = new Float32Array(4 * side * side);
   for (const n of [0, 2]) {
     for (let y = 20; y < 44; y++)
       data.fill(1, (n * side + y) * side + 16, (n * side + y) * side + 40);
   }
-  return device.tensor(data, [4, side, side, 1]);
+  return on.tensor(data, [4, side, side, 1]);
 };
 
 type Cdo = ReturnType<typeof make>;
 async function trainStep(cdo: Cdo, iteration: number): Promise<number> {
   const at = { iteration, epoch: 0, iterationsPerEpoch: 20 };
-  const [loss] = await device.read(() => [cdo.trainStep(images(iteration + 1), masks(), at)]);
+  const on = cdo.device;
+  const [loss] = await on.read(() => [cdo.trainStep(images(iteration + 1, on), masks(on), at)]);
   return loss?.[0] as number;
 }
 async function train(cdo: Cdo, steps: number, from = 0): Promise<number[]> {
@@ -121,6 +125,31 @@ test("a step whose gradients overflow moves nothing but the loss scale, which is
   expect(await scaleOf(cdo)).toBe(2 ** 59);
   const steps = [...(await cdo.trainingState())].filter(([name]) => name.endsWith(".step"));
   expect(new Set(steps.map(([, { data }]) => Number(data[0])))).toEqual(new Set([1]));
+});
+
+test("tensor cores give the losses of plain kernels, and f16 is what such a GPU prefers", async ({
+  skip,
+}) => {
+  if (!able) skip();
+  const half = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
+  const matrix: MatrixCaps = {
+    configs: [half],
+    dialect: "emulated",
+    subgroupSize: 32,
+    pinned: false,
+  };
+  Object.assign(capsOf(withUnits), { matrix });
+  expect([preferredPrecision(device), preferredPrecision(withUnits)]).toEqual(["f32", "f16"]);
+  const run = async (on: Device) => {
+    using cdo = disposable(make({ precision: "f16" }, { device: on }));
+    return await train(cdo, 2);
+  };
+  const [got, want] = [await run(withUnits), await run(device)];
+  const plansOf = ({ planner }: Device) =>
+    planner.seen.flatMap(({ plans }) => plans[0]?.name ?? []);
+  expect(plansOf(withUnits).some((name) => name.startsWith("matrix"))).toBe(true);
+  expect(plansOf(device).some((name) => name.startsWith("matrix"))).toBe(false);
+  want.forEach((loss, i) => void expect(Math.abs(got[i]! / loss - 1)).toBeLessThan(2e-3));
 });
 
 test("the precision is part of the config; full precision has no loss scale", async () => {

@@ -251,6 +251,8 @@ test("what does not fit is refused with the shapes", () => {
       "nearest: b must be [N, D], got [1, 2, 3]",
     );
     expect(() => nearest(a, a, 1, { maxBytes: 0 })).toThrow("nearest: maxBytes must be positive");
-    expect(() => cdist(a, device.zeros([2, 3], "i32"))).toThrow("cdist: needs f32 or f16, got Tensor i32");
+    expect(() => cdist(a, device.zeros([2, 3], "i32"))).toThrow(
+      "cdist: needs f32 or f16, got Tensor i32",
+    );
   });
 });
