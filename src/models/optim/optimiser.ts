@@ -92,7 +92,8 @@ export abstract class Optimiser {
     const rows = pack.rowsOf(name, active);
     everyRun(steps.device, () => this.#advance());
     for (const param of active) {
-      if (param.size && !pack.holds(param)) copyElements(param.grad as Tensor, param.gradHome as Tensor);
+      if (param.size && !pack.holds(param))
+        copyElements(param.grad as Tensor, param.gradHome as Tensor);
     }
     for (const { first, count } of stretches(rows)) {
       launch(optimiserRowsKernel(kernels, first, count), [this.#shared, skip], [steps, this.#own]);
