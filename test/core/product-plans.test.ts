@@ -115,10 +115,9 @@ async function compare<P extends Plan>(
 function union<P extends Plan>(of: (caps: Caps) => readonly P[], every = false): P[] {
   const listed = caps.flatMap((c) => of(c));
   const wanted = listed.filter((p) => every || !/^tile/.test(p.name) || p.name === "tile32x32");
-  const all = new Map(wanted.map((plan) => [plan.name, plan] as const));
-  const plain = all.get("plain") as P;
-  all.delete("plain");
-  return [...all.values(), plain];
+  const all = new Map(wanted.map((plan) => [plan.name + JSON.stringify(plan), plan] as const));
+  const plain = wanted.find((p) => p.name === "plain") as P;
+  return [...[...all.values()].filter((p) => p.name !== "plain"), plain];
 }
 
 /** Plans that split sums, or work piece by piece, do so with these few products too. */

@@ -58,13 +58,13 @@ function convolveTiles(
   { turned, offset }: Taken,
 ): void {
   const { device } = x;
-  const { side } = plan;
+  const { side, lanes } = plan;
   const [c, k] = weight.shape.slice(2) as [number, number];
   const [from, to] = turned ? [k, c] : [c, k];
   const places = (side + 2) ** 2;
   const u = device.empty([places, from, to]);
   const taps = turned ? permuteRaw(weight, [0, 1, 3, 2]) : weight.view();
-  launch(winogradWeightKernel({ side, c: from, k: to }, floatOf(taps), turned), [taps], [u]);
+  launch(winogradWeightKernel({ side, lanes, c: from, k: to }, floatOf(taps), turned), [taps], [u]);
   taps.dispose();
   const { epilogue, tensors } = epilogueOf(e);
   for (const piece of pieces(plan, y.shape, from + to)) {
@@ -96,7 +96,7 @@ export function winogradWeightGrad(
   s: ConvShape,
 ): void {
   const { device } = x;
-  const { side } = plan;
+  const { side, lanes } = plan;
   const { c, k } = s;
   const places = (side + 2) ** 2;
   const all = pieces(plan, dy.shape, c + k);
@@ -116,20 +116,34 @@ export function winogradWeightGrad(
     multiplyBy(plan.product, v, d, product, shape);
     for (const t of [v, d, product]) t.dispose();
   });
-  launch(winogradWeightGradKernel({ side, c, k }, floatOf(dw), all.length), [products], [dw]);
+  launch(
+    winogradWeightGradKernel({ side, lanes, c, k }, floatOf(dw), all.length),
+    [products],
+    [dw],
+  );
   products.dispose();
 }
 
 /** The tiles of images `shape`, in pieces whose stacks of `channels` fit the plan's workspace. */
 function pieces(plan: WinogradPlan, shape: readonly number[], channels: number): readonly Tiles[] {
   const [n, h, w, own] = shape as [number, number, number, number];
-  const { side } = plan;
+  const { side, lanes } = plan;
   const [down, across] = [Math.ceil(h / side), Math.ceil(w / side)];
   const total = n * down * across;
   const room = Math.floor(plan.workspace / (4 * channels * (side + 2) ** 2));
   const most = Math.max(64, Math.floor(room / 64) * 64);
   return Array.from({ length: Math.ceil(total / most) }, (_, i) => {
     const first = i * most;
-    return { side, h, w, channels: own, down, across, first, count: Math.min(most, total - first) };
+    return {
+      side,
+      lanes,
+      h,
+      w,
+      channels: own,
+      down,
+      across,
+      first,
+      count: Math.min(most, total - first),
+    };
   });
 }

@@ -58,12 +58,12 @@ interface Role {
   readonly tiles: ProductSize;
 }
 
-/** Winograd's way comes first where it was faster on lavapipe: images of 8² and 2048 pixels and more, whose work pays for the weight's. */
+/** Winograd's way comes first where it was faster on lavapipe, and so much that a step soon pays for compiling four more shaders. */
 function convolutionPlans(s: ConvShape, caps: Caps, { size, tiles }: Role) {
   const products = productPlans(size, caps);
   const special = [...depthwisePlans(s, caps), ...pointwisePlans(s, products)];
   const tiled = winogradPlans(s, productPlans(tiles, caps), caps);
-  const large = Math.min(s.oh, s.ow) >= 8 && s.n * s.oh * s.ow >= 2048;
+  const large = Math.min(s.oh, s.ow) >= 8 && s.n * s.oh * s.ow >= 8192;
   const first = tiled.length > 0 && caps.software && large;
   const [best, rest] = [products.slice(0, -1), products.slice(-1)];
   return first ? [...tiled, ...products] : [...special, ...best, ...tiled, ...rest];
@@ -78,7 +78,8 @@ function winogradPlans(
   if (!suitsWinograd(s) || !product) return [];
   const workspace = caps.software ? 2 ** 22 : 2 ** 27;
   return ([4, 2] as const).map((side) => {
-    return { name: `winograd${side}x${side}`, kind: "winograd", side, product, workspace };
+    const name = `winograd${side}x${side}`;
+    return { name, kind: "winograd", side, lanes: caps.software ? 1 : 4, product, workspace };
   });
 }
 

@@ -44,8 +44,8 @@ const tiles: readonly Tile[] = [
   { tileM: 32, tileN: 32, threadM: 4, threadN: 4, speed: 0.45 },
 ];
 
-/** Threads that keep a large GPU busy: about a thousand on each of its hundred processors. */
-const busyThreads = 131_072;
+/** Threads that keep a large GPU busy: about five hundred on each of its hundred processors, for each has many sums under way. */
+const busyThreads = 65_536;
 /** A part sums at least this many products. */
 const leastPart = 256;
 /** Bytes that partial sums may take. */
@@ -83,7 +83,8 @@ function judged(
   const wanted = Math.ceil(busyThreads / threads);
   const room = Math.floor(partialRoom / (4 * m * n * batches));
   const parts = Math.max(1, Math.min(wanted, room, Math.floor(depth / leastPart)));
-  const filled = Math.min(1, (threads * parts) / busyThreads);
+  const useful = (m * n * batches * parts) / (tile.threadM * tile.threadN);
+  const filled = Math.min(1, useful / busyThreads);
   const work = workgroups * tile.tileM * tile.tileN;
   return { cost: (work / (tile.speed * filled)) * (parts > 1 ? 1.05 : 1), parts };
 }

@@ -1,6 +1,6 @@
 /**
  * The four linear maps of Winograd's convolution, between tensors and stacks `[a², items, channels]` of what lies at one place of all
- * tiles (or of all taps). One thread maps one window of four neighbouring channels. Stacks are f32 and hold `count` tiles from tile
+ * tiles (or of all taps). One thread maps one window of `lanes` neighbouring channels (one of them makes less text to compile). Stacks are f32 and hold `count` tiles from tile
  * `first` on, so that a large image is worked through piece by piece.
  */
 import { elementType, type Float } from "../caps.ts";
@@ -21,6 +21,7 @@ const workgroup = 64;
 /** Tiles of images: which, and how they lie. */
 export interface Tiles {
   readonly side: TileSide;
+  readonly lanes: 1 | 4;
   /** Size of the images that the windows are read from or written to. */
   readonly h: number;
   readonly w: number;
@@ -46,11 +47,12 @@ let quad = i % p.quads;
 let t = p.first + tile;
 let n = t / p.across / p.down;`;
 
-function tileParams({ h, w, channels, down, across, first, count }: Tiles) {
-  return sizes({ h, w, quads: channels / 4, down, across, first, count });
+function tileParams({ h, w, channels, down, across, first, count, lanes }: Tiles) {
+  return sizes({ h, w, quads: channels / lanes, down, across, first, count });
 }
 
-const gridOf = ({ channels, count }: Tiles) => fold(Math.ceil((count * channels) / 4 / workgroup));
+const gridOf = ({ channels, count, lanes }: Tiles) =>
+  fold(Math.ceil((count * channels) / lanes / workgroup));
 
 /** Windows of images to a stack: R d Rᵀ of the windows that begin `offset` before their tile. */
 function windowsKernel(
@@ -61,14 +63,15 @@ function windowsKernel(
   [top, left]: readonly [number, number],
 ): KernelSpec {
   const reach = r[0]?.length ?? 0;
+  const type = elementType("f32", tiles.lanes === 4);
   return kernel({
     name,
-    inputs: [{ name: "x_", type: elementType(dtype, true) }],
-    outputs: [{ name: "y_", type: "vec4<f32>" }],
+    inputs: [{ name: "x_", type: elementType(dtype, tiles.lanes === 4) }],
+    outputs: [{ name: "y_", type }],
     params: { ...tileParams(tiles), top: ["i32", top], left: ["i32", left] },
-    head: `fn load(n: u32, y: i32, x: i32, quad: u32) -> vec4<f32> {
-if (y < 0 || x < 0 || y >= i32(p.h) || x >= i32(p.w)) { return vec4<f32>(); }
-return vec4<f32>(x_[((n * p.h + u32(y)) * p.w + u32(x)) * p.quads + quad]);
+    head: `fn load(n: u32, y: i32, x: i32, quad: u32) -> ${type} {
+if (y < 0 || x < 0 || y >= i32(p.h) || x >= i32(p.w)) { return ${type}(); }
+return ${type}(x_[((n * p.h + u32(y)) * p.w + u32(x)) * p.quads + quad]);
 }`,
     workgroup: [workgroup],
     grid: gridOf(tiles),
@@ -100,10 +103,12 @@ export function winogradOutputGradKernel(tiles: Tiles, dtype: Float): KernelSpec
 export function winogradOutputKernel(tiles: Tiles, result: Float, epilogue: Epilogue): KernelSpec {
   const r = outputMatrix[tiles.side];
   const a = r[0]?.length ?? 0;
-  const write = writer({ width: "p.quads * 4u", columns: 4, wide: true, result, epilogue });
+  const { lanes } = tiles;
+  const width = `p.quads * ${lanes}u`;
+  const write = writer({ width: `(${width})`, columns: lanes, wide: true, result, epilogue });
   return kernel({
     name: "conv2d output tiles",
-    inputs: [{ name: "x_", type: "vec4<f32>" }, ...write.inputs],
+    inputs: [{ name: "x_", type: elementType("f32", lanes === 4) }, ...write.inputs],
     outputs: [write.output],
     params: tileParams(tiles),
     head: write.head,
@@ -116,7 +121,7 @@ ${window(a, (i, j) => `let d_${i}_${j} = x_[(${i * a + j}u * p.count + tile) * p
 ${mapWindow(r)}
 ${window(r.length, (i, j) => {
   const place = `(n * p.h + y + ${i}u) * p.w + x + ${j}u`;
-  return `if (y + ${i}u < p.h && x + ${j}u < p.w) { put(${place}, quad * 4u, p.quads * 4u, e_${i}_${j}); }`;
+  return `if (y + ${i}u < p.h && x + ${j}u < p.w) { put(${place}, quad * ${lanes}u, ${width}, e_${i}_${j}); }`;
 })}`,
   });
 }
@@ -124,6 +129,7 @@ ${window(r.length, (i, j) => {
 /** The taps as a matrix for each pair of channels. */
 export interface Taps {
   readonly side: TileSide;
+  readonly lanes: 1 | 4;
   readonly c: number;
   readonly k: number;
 }
@@ -131,21 +137,23 @@ export interface Taps {
 const findPair = `let i = flat * ${workgroup}u + lid.x;
 if (i >= p.pairs) { return; }`;
 
-const pairsOf = ({ c, k }: Taps) => (c * k) / 4;
+const pairsOf = ({ c, k, lanes }: Taps) => (c * k) / lanes;
 
 /** G w Gᵀ to a stack `[a², c, k]`; `turned` by half a turn for the input gradient. */
 export function winogradWeightKernel(taps: Taps, dtype: Float, turned: boolean): KernelSpec {
+  const wide = taps.lanes === 4;
+  const type = elementType("f32", wide);
   const g = weightMatrix[taps.side];
   const from = (i: number, j: number) => (turned ? 8 - (i * 3 + j) : i * 3 + j);
   return kernel({
     name: "conv2d weight tiles",
-    inputs: [{ name: "x_", type: elementType(dtype, true) }],
-    outputs: [{ name: "y_", type: "vec4<f32>" }],
+    inputs: [{ name: "x_", type: elementType(dtype, wide) }],
+    outputs: [{ name: "y_", type }],
     params: sizes({ pairs: pairsOf(taps) }),
     workgroup: [workgroup],
     grid: fold(Math.ceil(pairsOf(taps) / workgroup)),
     body: `${findPair}
-${window(3, (i, j) => `let d_${i}_${j} = vec4<f32>(x_[${from(i, j)}u * p.pairs + i]);`)}
+${window(3, (i, j) => `let d_${i}_${j} = ${type}(x_[${from(i, j)}u * p.pairs + i]);`)}
 ${mapWindow(g)}
 ${window(g.length, (i, j) => `y_[${i * g.length + j}u * p.pairs + i] = e_${i}_${j};`)}`,
   });
@@ -153,22 +161,24 @@ ${window(g.length, (i, j) => `y_[${i * g.length + j}u * p.pairs + i] = e_${i}_${
 
 /** Gᵀ m G, summed over the `parts` of a stack `[parts, a², c, k]` in their order, to the 3×3 taps. */
 export function winogradWeightGradKernel(taps: Taps, result: Float, parts: number): KernelSpec {
+  const wide = taps.lanes === 4;
+  const type = elementType("f32", wide);
   const r = transposed(weightMatrix[taps.side]);
   const a = r[0]?.length ?? 0;
   return kernel({
     name: "conv2d weight gradient tiles",
-    inputs: [{ name: "x_", type: "vec4<f32>" }],
-    outputs: [{ name: "y_", type: elementType(result, true) }],
+    inputs: [{ name: "x_", type }],
+    outputs: [{ name: "y_", type: elementType(result, wide) }],
     params: sizes({ pairs: pairsOf(taps), parts }),
     workgroup: [workgroup],
     grid: fold(Math.ceil(pairsOf(taps) / workgroup)),
     body: `${findPair}
-${window(a, (i, j) => `var d_${i}_${j} = vec4<f32>();`)}
+${window(a, (i, j) => `var d_${i}_${j} = ${type}();`)}
 for (var part = 0u; part < p.parts; part++) {
 let start = part * ${a * a}u * p.pairs + i;
 ${window(a, (i, j) => `d_${i}_${j} += x_[start + ${i * a + j}u * p.pairs];`)}
 }
 ${mapWindow(r)}
-${window(3, (i, j) => `y_[${i * 3 + j}u * p.pairs + i] = ${elementType(result, true)}(e_${i}_${j});`)}`,
+${window(3, (i, j) => `y_[${i * 3 + j}u * p.pairs + i] = ${elementType(result, wide)}(e_${i}_${j});`)}`,
   });
 }

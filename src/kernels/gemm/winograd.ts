@@ -20,6 +20,8 @@ export type Matrix = readonly (readonly number[])[];
 export interface WinogradPlan extends Plan {
   readonly kind: "winograd";
   readonly side: TileSide;
+  /** Channels of a thread that maps windows. */
+  readonly lanes: 1 | 4;
   /** How the a² products of matrices are computed. */
   readonly product: DirectPlan | TiledPlan;
   /** Bytes of workspace for the transformed tiles that are worked on at once. */
