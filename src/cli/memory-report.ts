@@ -62,7 +62,7 @@ function rowsOf({ networks, optimiser, plan }: TrainingMemory) {
   const total = networks + optimiser;
   return [
     { name: "parameters", bytes: networks, note: "all networks, frozen ones too" },
-    { name: "optimiser", bytes: optimiser, note: "" },
+    { name: "optimiser", bytes: optimiser, note: "moments and gradients" },
     { name: "inputs", bytes: inputs, note: "" },
     {
       name: "activations",
