@@ -11,8 +11,6 @@ import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
 
-export type { MatmulShape } from "./matmul-shape.ts";
-
 const workgroup = 32;
 
 export function directMatmulKernel(
