@@ -375,6 +375,8 @@ test("a run's damaged networks are refused with their file and the next step", a
   await writeFile(run.file("frozen.safetensors"), "short");
   await writeFile(run.file("model.safetensors"), "short");
   for (const load of [() => run.loadFrozen(), () => run.loadModel()]) {
-    await expect(load()).rejects.toThrow(/(frozen|model)\.safetensors: .* the file is damaged: put/s);
+    await expect(load()).rejects.toThrow(
+      /(frozen|model)\.safetensors: .* the file is damaged: put/s,
+    );
   }
 });
