@@ -98,7 +98,7 @@ export class Bench {
     const device = this.#device;
     try {
       const got = await compute(device, trial, inputs, plan);
-      const off = disagreement(got, expected, trial.depth);
+      const off = disagreement(got, expected, trial.depth, plan.rounding);
       if (off) return off;
       const again = await compute(device, trial, inputs, plan);
       return sameBits(got, again) ? undefined : "gives other bits the second time";

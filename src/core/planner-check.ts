@@ -13,11 +13,17 @@ export interface Result {
 /**
  * What tells two results apart, in words; undefined where they agree within rounding. A NaN agrees with nothing.
  * @param depth products in one sum
+ * @param rounding times the rounding errors of such a sum
  */
-export function disagreement(got: Result, expected: Result, depth: number): string | undefined {
+export function disagreement(
+  got: Result,
+  expected: Result,
+  depth: number,
+  rounding = 1,
+): string | undefined {
   const [a, b] = [got.values, expected.values];
   if (a.length !== b.length) return `gives ${a.length} numbers instead of ${b.length}`;
-  const ofSums = 4 * 2 ** -23 * Math.sqrt(Math.max(16, depth));
+  const ofSums = 4 * rounding * 2 ** -23 * Math.sqrt(Math.max(16, depth));
   const most = expected.dtype === "f16" ? ofSums + 8 * 2 ** -10 : ofSums;
   let squares = 0;
   for (const value of b) squares += value * value;

@@ -26,8 +26,10 @@ export interface Caps {
 
 /** One way to compute an op. Fields of its own say how. */
 export interface Plan {
-  /** Unique among the plans of one op and shape. */
+  /** Unique among the plans of one op and shape; no spaces. */
   readonly name: string;
+  /** How many times the plain plan's rounding errors it may make; default 1. */
+  readonly rounding?: number;
 }
 
 /** Element types that products read and write; sums are always f32. */

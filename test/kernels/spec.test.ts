@@ -82,7 +82,7 @@ test("buffers are bound inputs first, and outputs are written", () => {
   const s = { ...size, transposeA: false, transposeB: true };
   const spec = directMatmulKernel(s, plain, allF32, {});
   expect(spec.access).toEqual(["read", "read", "write"]);
-  expect(spec.params?.byteLength).toBe(32);
+  expect(spec.params?.byteLength).toBe(48); // nine numbers in blocks of four
 });
 
 test("chunks of a weight gradient keep their partial sums small", () => {

@@ -3,7 +3,7 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams } from "./conv-shape.ts";
-import { columnsOf, loadOr0, pixelsOf, putRow } from "./direct.ts";
+import { columnsOf, loadOr0, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -25,13 +25,16 @@ export function directConvKernel(
     `(wo + c + ${row}) * p.k + min(column + ${column}, p.k - 1u)`;
   const wide = step === 4;
   const load = (t: number) => loadOr0("x_", `o${t} + c`, `ok${t}`, operands, wide);
+  const finished = Object.values(epilogue).some(Boolean);
   const write = writer({
     width: "p.k",
     columns: columns === 1 ? 1 : 4,
     wide: s.k % 4 === 0,
     result,
     epilogue,
+    ...(finished ? { reluIf: "p.relu == 1u" } : {}),
   });
+  const rows = threadRows(pixels, (t) => ({ row: `q${t}`, inside: `q${t} < pixels` }));
   return kernel({
     name: "conv2d",
     inputs: [
@@ -41,7 +44,12 @@ export function directConvKernel(
     ],
     outputs: [write.output],
     head: write.head,
-    params: convParams(s, { pixelTiles, columnTiles }),
+    params: convParams(s, {
+      pixelTiles,
+      columnTiles,
+      puts: putsOf(pixels, columns),
+      relu: Number(epilogue.relu ?? false),
+    }),
     subgroups,
     workgroup: [lanes],
     grid: fold(pixelTiles * columnTiles),
@@ -72,6 +80,6 @@ ${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, at, dtype: operands }, pixels, (t) => `e${t}`)}
   }
 }}
-${unroll(pixels, (t) => `if (q${t} < pixels) { ${putRow(`q${t}`, t, columns, "p.k")} }`)}`,
+${putRows(rows, columns, "p.k")}`,
   });
 }

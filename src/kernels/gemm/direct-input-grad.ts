@@ -6,7 +6,7 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams, firstTap, tapSteps } from "./conv-shape.ts";
-import { columnsOf, loadOr0, pixelsOf, putRow } from "./direct.ts";
+import { columnsOf, loadOr0, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -50,6 +50,8 @@ export function directInputGradKernel(
     result,
     epilogue,
   });
+  const rows = threadRows(pixels, (t) => ({ row: `r${t}`, inside: `in${t}` }));
+  const puts = putsOf(pixels, columns);
   return kernel({
     name: "conv2d input gradient",
     inputs: [
@@ -59,7 +61,7 @@ export function directInputGradKernel(
     ],
     outputs: [write.output],
     head: `${firstTap}\n${write.head}`,
-    params: convParams(s, { pixelTiles, columnTiles, hp, wp, phases, ...tapSteps(s) }),
+    params: convParams(s, { pixelTiles, columnTiles, hp, wp, phases, puts, ...tapSteps(s) }),
     subgroups,
     workgroup: [lanes],
     grid: fold(pixelTiles * columnTiles * phases),
@@ -97,6 +99,6 @@ ${unroll(pixels, (t) => `    let e${t} = ${load(t)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, at, dtype: operands }, pixels, (t) => `e${t}`)}
   }
 }}
-${unroll(pixels, (t) => `if (in${t}) { ${putRow(`r${t}`, t, columns, "p.c")} }`)}`,
+${putRows(rows, columns, "p.c")}`,
   });
 }

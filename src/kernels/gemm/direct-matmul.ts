@@ -5,7 +5,7 @@
 import { elementType, type Float } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
-import { columnsOf, putRow } from "./direct.ts";
+import { columnsOf, putRows, putsOf, threadRows } from "./direct.ts";
 import type { MatmulShape } from "./matmul-shape.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
@@ -31,6 +31,9 @@ export function directMatmulKernel(
     return transposeB ? `b0 + ${c} * p.k + k + ${row}` : `b0 + (k + ${row}) * p.n + ${c}`;
   };
   const step = wideA ? 4 : 1;
+  const results = threadRows(rows, (r) => {
+    return { row: `batch * p.m + r${r}`, inside: `first + ${r * workgroup}u < p.m` };
+  });
   return kernel({
     name: "matmul",
     inputs: [
@@ -47,6 +50,7 @@ export function directMatmulKernel(
       rowTiles: ["u32", rowTiles],
       columnTiles: ["u32", columnTiles],
       batch: ["u32", batch],
+      puts: ["u32", putsOf(rows, columns)],
       strideA: ["u32", strideA],
       strideB: ["u32", strideB],
     },
@@ -65,7 +69,7 @@ for (var k = 0u; k < p.k; k += ${step}u) {
 ${unroll(rows, (r) => `  let x${r} = ${loadA(`r${r}`, wideA, transposeA, operands)};`)}
 ${multiplyTile({ rows: step, columns, subgroups, at, dtype: operands }, rows, (r) => `x${r}`)}
 }
-${unroll(rows, (r) => `if (first + ${r * workgroup}u < p.m) { ${putRow(`batch * p.m + r${r}`, r, columns, "p.n")} }`)}`,
+${putRows(results, columns, "p.n")}`,
   });
 }
 

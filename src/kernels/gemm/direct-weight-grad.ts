@@ -3,7 +3,7 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams } from "./conv-shape.ts";
-import { columnsOf, loadOr0, putRow } from "./direct.ts";
+import { columnsOf, loadOr0, putRows, putsOf, threadRows } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type ProductTypes, writer } from "./write.ts";
@@ -43,6 +43,8 @@ export function directWeightGradKernel(
     wide: s.k % 4 === 0,
     result,
   });
+  const results = threadRows(4, (r) => ({ row: `out + ${r}u`, inside: `row + ${r}u < p.rows` }));
+  const puts = putsOf(4, columns);
   return kernel({
     name: "conv2d weight gradient",
     inputs: [
@@ -51,7 +53,7 @@ export function directWeightGradKernel(
     ],
     outputs: [write.output],
     head: write.head,
-    params: convParams(s, { rowTiles, columnTiles, chunks, step, rows }),
+    params: convParams(s, { rowTiles, columnTiles, chunks, step, rows, puts }),
     subgroups,
     workgroup: [group],
     grid: fold(rowTiles * columnTiles * chunks),
@@ -89,7 +91,8 @@ ${multiplyTile({ rows: 1, columns, subgroups, at, dtype: operands }, 4, x)}
   ox++;
   if (ox == p.ow) { ox = 0u; oy++; if (oy == p.oh) { oy = 0u; n++; } }
 }
-${unroll(4, (r) => `if (row + ${r}u < p.rows) { let o = chunk * p.rows + row + ${r}u; ${putRow("o", r, columns, "p.k")} }`)}`,
+let out = chunk * p.rows + row;
+${putRows(results, columns, "p.k")}`,
   });
 }
 

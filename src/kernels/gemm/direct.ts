@@ -1,6 +1,5 @@
 /** What the direct kernels share: columns of a thread, loads as f32, rows of sums handed to the write hook. */
 import { elementType, type Float } from "../caps.ts";
-import { unroll } from "../spec.ts";
 
 /** Columns of a result that one thread computes. */
 export type Columns = 1 | 4 | 8 | 16;
@@ -36,8 +35,40 @@ export function loadOr0(
   return `select(${zero}, ${dtype === "f32" ? value : `${wanted}(${value})`}, ${ok})`;
 }
 
-/** Hands the sums `a<t>_…` of a row of `width` columns to `put`. */
-export function putRow(row: string, t: number, columns: number, width: string): string {
-  if (columns === 1) return `put(${row}, column, ${width}, a${t}_0);`;
-  return unroll(columns / 4, (g) => `put(${row}, column + ${g * 4}u, ${width}, a${t}_${g});`);
+/** The rows of a thread. */
+export function threadRows<T>(count: number, of: (t: number) => T): T[] {
+  return Array.from({ length: count }, (_, t) => of(t));
+}
+
+/** How often a thread calls `put`: the parameter `puts` of the kernel. */
+export function putsOf(rows: number, columns: Columns): number {
+  return rows * Math.max(1, columns / 4);
+}
+
+/**
+ * Hands the sums `a<t>_…` of a thread's rows to `put`, each row if `inside` it. The loop ends at a parameter, so that it stays one in the
+ * compiled shader: written out it took lavapipe seconds to compile, most of a cold start.
+ */
+export function putRows(
+  rows: readonly { readonly row: string; readonly inside: string }[],
+  columns: Columns,
+  width: string,
+): string {
+  const groups = Math.max(1, columns / 4);
+  const sums = Array.from(
+    { length: groups * rows.length },
+    (_, e) => `a${e % rows.length}_${Math.floor(e / rows.length)}`,
+  );
+  return `for (var e = 0u; e < p.puts; e++) {
+  if (${chosen(rows.map((r) => r.inside))}) {
+    put(${chosen(rows.map((r) => r.row))}, column + e / ${rows.length}u * 4u, ${width}, ${chosen(sums)});
+  }
+}`;
+}
+
+/** One of the expressions, a power of two of them, by the low bits of `e`. */
+export function chosen(all: readonly string[]): string {
+  if (all.length === 1) return all[0] as string;
+  const half = all.length / 2;
+  return `select(${chosen(all.slice(0, half))}, ${chosen(all.slice(half))}, (e & ${half}u) != 0u)`;
 }

@@ -79,7 +79,8 @@ function winogradPlans(
   const workspace = caps.software ? 2 ** 22 : 2 ** 27;
   return ([4, 2] as const).map((side) => {
     const name = `winograd${side}x${side}`;
-    return { name, kind: "winograd", side, lanes: caps.software ? 1 : 4, product, workspace };
+    const lanes = caps.software ? 1 : 4;
+    return { name, kind: "winograd", side, rounding: 2 * side, lanes, product, workspace };
   });
 }
 
@@ -91,7 +92,7 @@ function pointwisePlans(
   const everyPixel = s.strideH * s.strideW === 1 && s.oh === s.h && s.ow === s.w;
   if (!oneTap || !everyPixel) return [];
   return products.map((product) => {
-    return { name: `pointwise ${product.name}`, kind: "pointwise", product };
+    return { name: `pointwise-${product.name}`, kind: "pointwise", product };
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { elementType, type Float } from "../caps.ts";
 import { fold, type KernelSpec, kernel, type ParamType } from "../spec.ts";
+import { chosen } from "./direct.ts";
 import {
   inputMatrix,
   type Matrix,
@@ -105,12 +106,16 @@ export function winogradOutputKernel(tiles: Tiles, result: Float, epilogue: Epil
   const a = r[0]?.length ?? 0;
   const { lanes } = tiles;
   const width = `p.quads * ${lanes}u`;
+  const results = Array.from(
+    { length: tiles.side ** 2 },
+    (_, e) => `e_${Math.floor(e / tiles.side)}_${e % tiles.side}`,
+  );
   const write = writer({ width: `(${width})`, columns: lanes, wide: true, result, epilogue });
   return kernel({
     name: "conv2d output tiles",
     inputs: [{ name: "x_", type: elementType("f32", lanes === 4) }, ...write.inputs],
     outputs: [write.output],
-    params: tileParams(tiles),
+    params: { ...tileParams(tiles), puts: ["u32", tiles.side ** 2] },
     head: write.head,
     workgroup: [workgroup],
     grid: gridOf(tiles),
@@ -119,10 +124,11 @@ let y = t / p.across % p.down * ${tiles.side}u;
 let x = t % p.across * ${tiles.side}u;
 ${window(a, (i, j) => `let d_${i}_${j} = x_[(${i * a + j}u * p.count + tile) * p.quads + quad];`)}
 ${mapWindow(r)}
-${window(r.length, (i, j) => {
-  const place = `(n * p.h + y + ${i}u) * p.w + x + ${j}u`;
-  return `if (y + ${i}u < p.h && x + ${j}u < p.w) { put(${place}, quad * ${lanes}u, ${width}, e_${i}_${j}); }`;
-})}`,
+for (var e = 0u; e < p.puts; e++) {
+  let v = y + e / ${tiles.side}u;
+  let u = x + e % ${tiles.side}u;
+  if (v < p.h && u < p.w) { put((n * p.h + v) * p.w + u, quad * ${lanes}u, ${width}, ${chosen(results)}); }
+}`,
   });
 }
 

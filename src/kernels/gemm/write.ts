@@ -49,6 +49,8 @@ export interface WriteOptions {
   readonly wide: boolean;
   readonly result: Float;
   readonly epilogue?: Epilogue;
+  /** Whether negative values become 0, as an expression, so that one shader serves both; default: what the epilogue says. */
+  readonly reluIf?: string;
 }
 
 export interface Writer {
@@ -81,16 +83,18 @@ export function writer(options: WriteOptions): Writer {
   };
 }
 
-function putOne({ width, result, epilogue = {} }: WriteOptions): string {
+function putOne(options: WriteOptions): string {
+  const { width, result } = options;
   return `fn put(row: u32, column: u32, end: u32, v: f32) {
 let at = row * ${width} + column;
 var r = v;
-${finish(epilogue, "f32", (name) => `f32(${name}[column])`, "f32(residual_[at])")}
+${finish(options, "f32", (name) => `f32(${name}[column])`, "f32(residual_[at])")}
 y_[at] = ${result}(r);
 }`;
 }
 
-function putFour({ width, result, epilogue = {} }: WriteOptions, wide: boolean): string {
+function putFour(options: WriteOptions, wide: boolean): string {
+  const { width, result } = options;
   const read = (name: string, from: string) =>
     wide
       ? `vec4<f32>(${name}[${from} / 4u])`
@@ -102,23 +106,26 @@ function putFour({ width, result, epilogue = {} }: WriteOptions, wide: boolean):
 if (column >= end) { return; }
 let at = row * ${width} + column;
 var r = v;
-${finish(epilogue, "vec4<f32>", (name) => read(name, "column"), read("residual_", "at"))}
+${finish(options, "vec4<f32>", (name) => read(name, "column"), read("residual_", "at"))}
 ${store}
 }`;
 }
 
 function finish(
-  { scale, shift, norm, residual, relu }: Epilogue,
+  { epilogue = {}, reluIf }: WriteOptions,
   type: string,
   columnOf: (name: string) => string,
   residualHere: string,
 ): string {
+  const { scale, shift, norm, residual, relu } = epilogue;
+  const zero = `${type}()`;
+  const rectify = `r = select(r, ${zero}, r <= ${zero});`;
   return [
     scale ? `r *= ${columnOf("scale_")};` : "",
     shift ? `r += ${columnOf("shift_")};` : "",
     norm ? normalised(norm, type, columnOf) : "",
     residual ? `r += ${residualHere};` : "",
-    relu ? `r = select(r, ${type}(), r <= ${type}());` : "",
+    reluIf ? `if (${reluIf}) { ${rectify} }` : relu ? rectify : "",
   ]
     .filter((line) => line !== "")
     .join("\n");
