@@ -12,24 +12,35 @@ const block = (language: string, holding: string) =>
     .map((m) => m[1] as string)
     .find((text) => text.includes(holding)) as string;
 
-test("the library example runs and has a loss and a gradient", async () => {
+/** The exports of a README example that is run as a program of its own. */
+async function run(code: string): Promise<Record<string, unknown>> {
   const folder = mkdtempSync(join(tmpdir(), "loupe-readme-"));
-  const code = block("ts", "openDevice")
-    .replace('"tensorloupe"', JSON.stringify(join(root, "src/index.ts")))
-    .replace("openDevice()", "openDevice({ onWarning: () => {} })")
-    .replace(
-      "device.close();",
-      "export const value = loss?.[0];\nexport const grad = await weight.grad?.data();\ndevice.close();",
-    );
   const file = join(folder, "example.ts");
-  writeFileSync(file, code);
+  const found = code
+    .replace('"tensorloupe"', JSON.stringify(join(root, "src/index.ts")))
+    .replace("openDevice()", "openDevice({ onWarning: () => {} })");
+  writeFileSync(file, found);
   try {
-    const example = await import(file);
-    expect(example.value).toBeGreaterThan(0);
-    expect(example.grad.some((v: number) => v !== 0)).toBe(true);
+    return await import(file);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+test("the library example runs and has a loss and a gradient", async () => {
+  const shown = "export const value = loss?.[0];\nexport const grad = await weight.grad?.data();\n";
+  const code = block("ts", "weight.grad").replace("device.close();", `${shown}device.close();`);
+  const { value, grad } = await run(code);
+  expect(value).toBeGreaterThan(0);
+  expect((grad as Float32Array).some((v) => v !== 0)).toBe(true);
+});
+
+test("the recorded step learns", async () => {
+  const { losses } = await run(
+    block("ts", "program(").replace("const losses", "export const losses"),
+  );
+  const [first, last] = [(losses as number[])[0], (losses as number[]).at(-1)] as [number, number];
+  expect(last).toBeLessThan(first / 2);
 });
 
 test("the scripts that the README names exist", () => {

@@ -33,5 +33,6 @@ export * from "./softmax.ts";
 export * from "./sort.ts";
 export * from "./spec.ts";
 export * from "./stored.ts";
+export * from "./transpose.ts";
 export * from "./unit-distance.ts";
 export { wgsl } from "./wgsl.ts";

@@ -41,3 +41,25 @@ test("shapes that do not fit are refused", () => {
     expect(stack([x, x]).shape).toEqual([2, 2, 3]);
   });
 });
+
+test.each([
+  [[8, 5], "f32"],
+  [[3, 4, 70], "f32"],
+  [[2, 3, 12, 65], "f32"],
+  [[2, 4, 1, 9], "i32"],
+  [[5, 20, 3], "f16"],
+] as const)("the last two axes of %j change places, %s", async (shape, dtype) => {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const host = Float32Array.from({ length: size }, (_, i) => i % 1999);
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  const axes = shape.map((_, i) => i);
+  [axes[axes.length - 2], axes[axes.length - 1]] = [axes.length - 1, axes.length - 2];
+  const [got] = await device.read(() => [permute(device.tensor(host, shape, dtype), axes)]);
+  const want = host.map((_, i) => {
+    const [batch, rest] = [Math.floor(i / (rows * columns)), i % (rows * columns)];
+    return host[
+      batch * rows * columns + (rest % rows) * columns + Math.floor(rest / rows)
+    ] as number;
+  });
+  expect([...(got as Float32Array)]).toEqual([...want]);
+});

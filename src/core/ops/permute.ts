@@ -1,6 +1,6 @@
 /** Another order of axes. Always a copy: tensors stay contiguous. */
 import { LoupeError } from "../../error.ts";
-import { copyKernel, sizeOf, stridesOf } from "../../kernels/index.ts";
+import { copyKernel, sizeOf, stridesOf, transposeKernel } from "../../kernels/index.ts";
 import { track } from "../autograd.ts";
 import { launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
@@ -25,6 +25,14 @@ export function permuteRaw(x: Tensor, axes: readonly number[]): Tensor {
   if (moving.every((a, i) => i === 0 || a > (moving[i - 1] as number))) return x.view(shape);
   const y = x.device.empty(shape, x.dtype);
   if (sizeOf(shape) === 0) return y;
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  const rank = axes.length;
+  const swapsLast = axes.every((a, i) => a === (i < rank - 2 ? i : 2 * rank - 3 - i));
+  if (swapsLast && rows % 4 === 0) {
+    const batch = x.size / rows / columns;
+    launch(transposeKernel({ batch, rows, columns }, x.dtype), [x], [y]);
+    return y;
+  }
   const strides = stridesOf(x.shape);
   const from = { start: 0, strides: axes.map((a) => strides[a] as number) };
   const to = { start: 0, strides: stridesOf(shape) };
