@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { concat, expand, permute, reshape, slice, stack } from "../../src/core/index.ts";
+import { sizeOf } from "../../src/kernels/index.ts";
 import { testDevice } from "../device.ts";
 import { opTable } from "./op-table.ts";
 import { testFamily } from "./run-fixtures.ts";
@@ -49,10 +50,10 @@ test.each([
   [[2, 4, 1, 9], "i32"],
   [[5, 20, 3], "f16"],
 ] as const)("the last two axes of %j change places, %s", async (shape, dtype) => {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const host = Float32Array.from({ length: size }, (_, i) => i % 1999);
   const [rows, columns] = shape.slice(-2) as [number, number];
-  const axes = shape.map((_, i) => i);
+  const axes: number[] = shape.map((_, i) => i);
   [axes[axes.length - 2], axes[axes.length - 1]] = [axes.length - 1, axes.length - 2];
   const [got] = await device.read(() => [permute(device.tensor(host, shape, dtype), axes)]);
   const want = host.map((_, i) => {

@@ -3,7 +3,7 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams } from "./conv-shape.ts";
-import { columnsOf, loadOr0, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
+import { columnsOf, loadOr0, pixelHead, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -43,7 +43,7 @@ export function directConvKernel(
       ...write.inputs,
     ],
     outputs: [write.output],
-    head: write.head,
+    head: `${pixelHead}\n${write.head}`,
     params: convParams(s, {
       pixelTiles,
       columnTiles,
@@ -55,16 +55,17 @@ export function directConvKernel(
     grid: fold(pixelTiles * columnTiles),
     body: wgsl`let column = (flat / p.pixelTiles) * ${columns}u;
 if (column >= p.k) { return; }
-let first = (flat % p.pixelTiles) * ${lanes * pixels}u + lid.x;
+let base = (flat % p.pixelTiles) * ${lanes * pixels}u;
 let pixels = p.n * p.oh * p.ow;
 let c0 = column / p.kg * p.cg;
 ${declareSums(pixels, columns)}
 ${unroll(
   pixels,
-  (t) => `let q${t} = first + ${t * lanes}u;
-let x${t} = i32(q${t} % p.ow * p.strideW) - i32(p.padLeft);
-let y${t} = i32(q${t} / p.ow % p.oh * p.strideH) - i32(p.padTop);
-let n${t} = q${t} / p.ow / p.oh * p.h;`,
+  (t) => `let q${t} = base + lid.x + ${t * lanes}u;
+let at${t} = pixel(base, lid.x + ${t * lanes}u, p.ow, p.oh);
+let x${t} = i32(at${t}.x * p.strideW) - i32(p.padLeft);
+let y${t} = i32(at${t}.y * p.strideH) - i32(p.padTop);
+let n${t} = at${t}.z * p.h;`,
 )}
 for (var i = 0u; i < p.kh; i++) {
 for (var j = 0u; j < p.kw; j++) {

@@ -6,7 +6,7 @@ import { elementType } from "../caps.ts";
 import { fold, type KernelSpec, kernel, unroll } from "../spec.ts";
 import { wgsl } from "../wgsl.ts";
 import { type ConvShape, convParams, firstTap, tapSteps } from "./conv-shape.ts";
-import { columnsOf, loadOr0, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
+import { columnsOf, loadOr0, pixelHead, pixelsOf, putRows, putsOf, threadRows } from "./direct.ts";
 import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type Epilogue, type ProductTypes, writer } from "./write.ts";
@@ -60,7 +60,7 @@ export function directInputGradKernel(
       ...write.inputs,
     ],
     outputs: [write.output],
-    head: `${firstTap}\n${write.head}`,
+    head: `${firstTap}\n${pixelHead}\n${write.head}`,
     params: convParams(s, { pixelTiles, columnTiles, hp, wp, phases, puts, ...tapSteps(s) }),
     subgroups,
     workgroup: [lanes],
@@ -68,7 +68,7 @@ export function directInputGradKernel(
     body: wgsl`let phase = flat / (p.pixelTiles * p.columnTiles);
 if (phase >= p.phases) { return; }
 let column = (flat / p.pixelTiles % p.columnTiles) * ${columns}u;
-let first = (flat % p.pixelTiles) * ${lanes * pixels}u + lid.x;
+let base = (flat % p.pixelTiles) * ${lanes * pixels}u;
 let group = column / p.cg;
 let cc = column - group * p.cg;
 let k0 = group * p.kg;
@@ -76,8 +76,8 @@ let py = phase / p.strideW; let px = phase % p.strideW;
 ${declareSums(pixels, columns)}
 ${unroll(
   pixels,
-  (t) => `let q${t} = first + ${t * lanes}u;
-let x${t} = i32(q${t} % p.wp); let y${t} = i32(q${t} / p.wp % p.hp); let n${t} = q${t} / p.wp / p.hp;
+  (t) => `let at${t} = pixel(base, lid.x + ${t * lanes}u, p.wp, p.hp);
+let x${t} = i32(at${t}.x); let y${t} = i32(at${t}.y); let n${t} = at${t}.z;
 let r${t} = (n${t} * p.h + u32(y${t}) * p.strideH + py) * p.w + u32(x${t}) * p.strideW + px;
 let in${t} = n${t} < p.n && u32(x${t}) * p.strideW + px < p.w && u32(y${t}) * p.strideH + py < p.h;`,
 )}

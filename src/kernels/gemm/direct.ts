@@ -72,3 +72,16 @@ export function chosen(all: readonly string[]): string {
   const half = all.length / 2;
   return `select(${chosen(all.slice(0, half))}, ${chosen(all.slice(half))}, (e & ${half}u) != 0u)`;
 }
+
+/**
+ * `pixel(base, lane, w, h)`: column, row and image of pixel base + lane of images of h × w. Whole numbers are divided once for all
+ * threads; what a thread adds is small, and its quotient exact in f32. (A division in every thread cost lavapipe as much as a tap.)
+ */
+export const pixelHead = `fn over(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
+fn pixel(base: u32, lane: u32, w: u32, h: u32) -> vec3<u32> {
+  let x = base % w + lane;
+  let down = over(x, w);
+  let y = base / w % h + down;
+  let on = over(y, h);
+  return vec3<u32>(x - down * w, y - on * h, base / w / h + on);
+}`;
