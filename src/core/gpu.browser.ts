@@ -12,3 +12,8 @@ export function platformGpu(_adapter?: string): GPU {
 /** What to do when there is no adapter. */
 export const noAdapterHelp =
   "use a current Chrome, Edge, Firefox or Safari over https and turn on hardware acceleration";
+
+/** A browser waits for the GPU without being asked. */
+export function patiently<T>(work: Promise<T>): Promise<T> {
+  return work;
+}

@@ -29,3 +29,25 @@ export const noAdapterHelp =
   process.platform === "linux"
     ? "run `node scripts/setup.mjs`, which installs a software adapter, or install your GPU's Vulkan driver"
     : "install your GPU's driver";
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Waits for the GPU without keeping a core busy. Dawn looks for news in every turn of the event loop, as fast as it turns; here each turn
+ * sleeps for a sixteenth of the wait so far, at most half a millisecond. (On a software adapter that core computes instead.)
+ */
+export async function patiently<T>(work: Promise<T>): Promise<T> {
+  const start = performance.now();
+  let waiting = true;
+  const turn = () => {
+    if (!waiting) return;
+    Atomics.wait(clock, 0, 0, Math.min(0.5, (performance.now() - start) / 16));
+    setImmediate(turn);
+  };
+  setImmediate(turn);
+  try {
+    return await work;
+  } finally {
+    waiting = false;
+  }
+}

@@ -4,6 +4,7 @@
  *
  * The first error (validation, lost device, no memory) fails the queue for good: later launches and reads reject with it.
  */
+import { patiently } from "#gpu";
 import { LoupeError } from "../error.ts";
 import { type KernelSpec, maxParamBytes } from "../kernels/index.ts";
 import type { Storage } from "./memory.ts";
@@ -222,7 +223,7 @@ export class Queue {
   async settle(): Promise<void> {
     this.flush();
     try {
-      await this.#gpu.queue.onSubmittedWorkDone();
+      await patiently(this.#gpu.queue.onSubmittedWorkDone());
     } catch (cause) {
       throw await this.explain("settle", cause);
     }

@@ -1,4 +1,5 @@
 /** From the GPU to the host: the only file that maps a buffer, and the only thing that waits. */
+import { patiently } from "#gpu";
 import type { Queue } from "./queue.ts";
 
 /** Reads `bytes` of a buffer after everything queued so far; rejects with the queue's error if any launch was refused. */
@@ -23,7 +24,7 @@ export async function readBuffer(
 
 async function mapped(staging: GPUBuffer, queue: Queue): Promise<void> {
   try {
-    await staging.mapAsync(GPUMapMode.READ);
+    await patiently(staging.mapAsync(GPUMapMode.READ));
   } catch (cause) {
     throw await queue.explain("read", cause);
   }
