@@ -65,10 +65,11 @@ export function directInputGradKernel(
     subgroups,
     workgroup: [lanes],
     grid: fold(pixelTiles * columnTiles * phases),
-    body: wgsl`let phase = flat / (p.pixelTiles * p.columnTiles);
-if (phase >= p.phases) { return; }
-let column = (flat / p.pixelTiles % p.columnTiles) * ${columns}u;
-let base = (flat % p.pixelTiles) * ${lanes * pixels}u;
+    body: wgsl`let phase = flat % p.phases; // neighbours: phases have more and fewer taps, and a driver may give out work in long runs
+let tile = flat / p.phases;
+let column = (tile / p.pixelTiles) * ${columns}u;
+if (column >= p.c) { return; }
+let base = (tile % p.pixelTiles) * ${lanes * pixels}u;
 let group = column / p.cg;
 let cc = column - group * p.cg;
 let k0 = group * p.kg;
