@@ -21,6 +21,7 @@ import {
   weightGradChunks,
   weightGradProduct,
 } from "../../kernels/index.ts";
+import { capsOf } from "../caps.ts";
 import type { Tensor } from "../tensor.ts";
 import { multiplyBy } from "./multiply.ts";
 import { permuteRaw } from "./permute.ts";
@@ -159,7 +160,7 @@ function fillWeightGrad(
       break;
     }
     case "direct": {
-      const parts = weightGradChunks(s);
+      const parts = weightGradChunks(s, capsOf(x.device).software);
       const spec: SplitSum["spec"] = (types) => directWeightGradKernel(s, plan, types, parts);
       launchSplit({ ...sum, parts, spec });
       break;

@@ -8,12 +8,15 @@ import type { DirectPlan } from "./plans.ts";
 import { declareSums, multiplyTile } from "./tile.ts";
 import { type ProductTypes, writer } from "./write.ts";
 
-/** Pieces of the pixels whose weight gradients are summed apart, then added in a fixed order. */
-export function weightGradChunks(s: ConvShape): number {
+/**
+ * Pieces of the pixels whose weight gradients are summed apart, then added in a fixed order: as many as keep the adapter busy, a few on a
+ * program on the CPU, where writing and reading the parts took as long as the products.
+ */
+export function weightGradChunks(s: ConvShape, software = false): number {
   const rows = s.kh * s.kw * (s.c / s.groups);
   const total = s.n * s.oh * s.ow;
   const threads = Math.ceil(rows / 4) * Math.ceil(s.k / columnsOf(s.k, s.groups));
-  const wanted = Math.ceil(65_536 / threads);
+  const wanted = Math.max(Math.ceil((software ? 8192 : 65_536) / threads), Math.ceil(total / 2048));
   const room = Math.floor((16 * 2 ** 20) / (rows * s.k)); // at most 64 MiB of partial sums
   return Math.max(1, Math.min(wanted, Math.ceil(total / 32), room));
 }
