@@ -8,7 +8,15 @@ import type { Device } from "./device.ts";
 import { deviceOf } from "./launch.ts";
 import { type MemoryPlan, memoryPlan, Recorded } from "./recorded.ts";
 import type { Tensor } from "./tensor.ts";
-import { checkInput, difference, discard, type Outputs, type TensorType, trace } from "./trace.ts";
+import {
+  checkInput,
+  difference,
+  discard,
+  type Outputs,
+  type TensorType,
+  type Trace,
+  trace,
+} from "./trace.ts";
 
 export interface PrepareOptions {
   /** Told how many kernels of how many are compiled. */
@@ -56,14 +64,13 @@ export function program<A extends readonly Tensor[], R extends Outputs>(
   const step = fn as unknown as (...inputs: Tensor[]) => Outputs;
   const recordings = new Map<string, Recorded>();
 
-  const record = (types: readonly TensorType[]): Recorded => {
+  const keep = (types: readonly TensorType[], traced: Trace): Recorded => {
     const oldest =
       recordings.size === mostRecordings ? recordings.entries().next().value : undefined;
     if (oldest) {
       oldest[1].dispose();
       recordings.delete(oldest[0]);
     }
-    const traced = trace(device, step, types);
     try {
       const made = new Recorded(device, traced);
       recordings.set(keyOf(types), made);
@@ -81,7 +88,7 @@ export function program<A extends readonly Tensor[], R extends Outputs>(
     device.queue.check();
     const known = recordings.get(keyOf(inputs));
     if (known && !known.verified) verify(known, inputs);
-    return (known ?? record(inputs)).run(inputs) as R;
+    return (known ?? keep(inputs, trace(device, step, inputs))).run(inputs) as R;
   };
 
   const verify = (known: Recorded, types: readonly TensorType[]): void => {
@@ -102,9 +109,15 @@ export function program<A extends readonly Tensor[], R extends Outputs>(
       device.requireNoRecording("preparing a program");
       if (recordings.has(keyOf(types))) return;
       const traced = trace(device, step, types);
-      discard(device, traced.recording);
-      await device.queue.compile(traced.recording.launches, options.onProgress);
-      if (!recordings.has(keyOf(types))) record(types);
+      const { launches, externals } = traced.recording;
+      for (const storage of externals) storage.refs++; // not to be handed out again meanwhile
+      try {
+        await device.queue.compile(launches, options.onProgress);
+        if (recordings.has(keyOf(types))) discard(device, traced.recording);
+        else keep(types, traced);
+      } finally {
+        for (const storage of externals) device.memory.release(storage);
+      }
     },
     plan(...types: readonly TensorType[]): MemoryPlan {
       const known = recordings.get(keyOf(types));

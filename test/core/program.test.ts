@@ -378,6 +378,31 @@ describe("memory", () => {
     step.dispose();
   });
 
+  test("what is prepared is recorded once, and its parameters live on until then", async () => {
+    const w = device.tensor([3, 4], [2]).keep();
+    let calls = 0;
+    const step = program(device, (x: Tensor) => {
+      calls++;
+      return mul(x, w);
+    });
+    const type = { shape: [2], dtype: "f32" as const };
+    const ready = step.prepare([type]);
+    const other = device.tensor([1, 1], [2]).keep();
+    await ready;
+    expect(calls).toBe(1);
+    for (let i = 0; i < 3; i++)
+      expect(await device.read(() => [step(other)])).toEqual([Float32Array.of(3, 4)]);
+    expect(calls).toBe(2); // once more, to compare
+    step.dispose();
+    const late = program(device, (x: Tensor) => mul(x, w));
+    const freed = late.prepare([type]);
+    w.dispose();
+    await freed;
+    expect(() => late(other)).toThrow(/was freed/);
+    late.dispose();
+    other.dispose();
+  });
+
   test("lifetimes that meet never share a buffer, those that don't do", () => {
     const rng = new Rng(4);
     const draw = rng.uniformHost(3 * 400);

@@ -33,14 +33,6 @@ export function convParams(s: ConvShape, extra: Readonly<Record<string, number>>
   return Object.fromEntries(entries) as Record<string, readonly [ParamType, number]>;
 }
 
-/** A shape as one short text: the key under which its best plan is remembered. */
-export function convKey(s: ConvShape): string {
-  const pair = (a: number, b: number) => (a === b ? `${a}` : `${a},${b}`);
-  const size = `${s.n}x${s.h}x${s.w}x${s.c}-${s.k} ${s.kh}x${s.kw}`;
-  const steps = `s${pair(s.strideH, s.strideW)} d${pair(s.dilationH, s.dilationW)}`;
-  return `${size} ${steps} p${pair(s.padTop, s.padLeft)} o${s.oh}x${s.ow} g${s.groups}`;
-}
-
 /** Along one axis, the first tap that meets pixels of a stride phase, or the count of taps where none does. */
 export const firstTap = `fn first_tap(start: u32, stride: u32, dilation: u32, every: u32, taps: u32) -> u32 {
 for (var i = 0u; i < min(every, taps); i++) {

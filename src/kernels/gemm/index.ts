@@ -1,6 +1,6 @@
 /** Products of matrices and convolutions. */
 export { convProduct, inputGradProduct, weightGradProduct } from "./conv-operands.ts";
-export { type ConvShape, convKey } from "./conv-shape.ts";
+export type { ConvShape } from "./conv-shape.ts";
 export {
   type DepthwisePlan,
   depthwiseInputGradKernel,
@@ -12,7 +12,7 @@ export { directInputGradKernel, suitsTurnedWeight } from "./direct-input-grad.ts
 export { directMatmulKernel } from "./direct-matmul.ts";
 export { directWeightGradKernel, weightGradChunks } from "./direct-weight-grad.ts";
 export { matmulProduct } from "./matmul-operands.ts";
-export { type MatmulShape, matmulKey } from "./matmul-shape.ts";
+export type { MatmulShape } from "./matmul-shape.ts";
 export * from "./plans.ts";
 export { type PartsShape, sumPartsKernel } from "./sum-parts.ts";
 export { type ProductSize, type TiledPlan, tiledPlans } from "./tile-plans.ts";

@@ -12,9 +12,3 @@ export interface MatmulShape {
   readonly strideA: number;
   readonly strideB: number;
 }
-
-/** A shape as one short text. */
-export function matmulKey(s: MatmulShape): string {
-  const flags = `${s.transposeA ? "t" : "n"}${s.transposeB ? "t" : "n"}`;
-  return `${s.batch}x${s.m}x${s.n}x${s.k} ${flags} ${s.strideA ? "a" : ""}${s.strideB ? "b" : ""}`;
-}
