@@ -40,6 +40,7 @@ export type { DrawOrder, Patch } from "./patches.ts";
 export { normal, permutation, type Random, randomFrom, seededRandom } from "./random.ts";
 export { type Filter, filters, resize } from "./resize.ts";
 export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
+export type { Opacity, Strength, Synthesis, Texture } from "./synthesis/synthesis.ts";
 export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";
 export {
   type LoadOptions,

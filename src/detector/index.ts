@@ -1,4 +1,5 @@
 /** What is done with a method, once for all of them. */
+export type { EpochPlan, TrainingSet } from "./course.ts";
 export type { Detector, StepPosition, TrainingImages, TrainingMemory } from "./detector.ts";
 export { evaluatePredictions } from "./evaluate.ts";
 export * as fields from "./fields.ts";
