@@ -68,7 +68,8 @@ export class TrainingProgress {
     this.#log.write("step", { epoch: epoch + 1, iteration, loss });
   }
 
-  epoch(epoch: number): void {
+  /** @param scalars what the method's course was in this epoch */
+  epoch(epoch: number, scalars?: Readonly<Record<string, number>>): void {
     const { losses, partial } = this.#history;
     const loss = partial.sum / partial.steps;
     this.#history = {
@@ -80,9 +81,14 @@ export class TrainingProgress {
     const left = (this.#epochs - epoch - 1) * this.#images;
     const rest = left > 0 && rate > 0 ? `, ${formatSeconds(left / rate)} left` : "";
     const speed = `${formatRate(rate)} images/s`;
-    this.#log.write("epoch", { epoch: epoch + 1, loss, imagesPerSecond: rate });
+    const course = scalars ? { scalars } : {};
+    this.#log.write("epoch", { epoch: epoch + 1, loss, imagesPerSecond: rate, ...course });
+    const shown = Object.entries(scalars ?? {})
+      .filter(([name]) => name !== "t")
+      .map(([name, value]) => `, ${name} ${Number(value.toPrecision(3))}`)
+      .join("");
     this.#terminal.info(
-      `epoch ${epoch + 1}/${this.#epochs}: loss ${loss.toPrecision(5)}, ${speed}${rest}`,
+      `epoch ${epoch + 1}/${this.#epochs}: loss ${loss.toPrecision(5)}${shown}, ${speed}${rest}`,
     );
   }
 

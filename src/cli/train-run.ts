@@ -77,7 +77,8 @@ async function prepare(detector: Detector, { terminal, interrupt, stopped }: Wor
 async function train(job: TrainingJob, progress: TrainingProgress, work: Work): Promise<Progress> {
   const { detector, dataset, run, log, seed, checkpoint } = job;
   const { terminal, interrupt } = work;
-  const { batches, stepsPerEpoch } = trainingBatches(dataset.train, detector, seed);
+  const { batches, stepsPerEpoch, set } = trainingBatches(dataset.train, detector, seed);
+  await detector.beginTraining?.(set);
   const start = checkpoint?.progress ?? { epoch: 0, step: 0 };
   let savedAt = terminal.now();
   const save = async (at: Progress) => {
@@ -95,9 +96,9 @@ async function train(job: TrainingJob, progress: TrainingProgress, work: Work): 
     signal: interrupt.signal,
     onStep: ({ epoch, iteration, loss }) =>
       progress.step(epoch, iteration - epoch * stepsPerEpoch + 1, iteration, loss),
-    onEpoch: async (epoch) => {
+    onEpoch: async (epoch, _, plan) => {
       const done = epoch + 1;
-      progress.epoch(epoch);
+      progress.epoch(epoch, plan?.scalars);
       if (done === detector.epochs) return; // saved and evaluated below
       if (done % (job.options.evaluateEvery ?? Number.POSITIVE_INFINITY) === 0) {
         await evaluateMidway(job, done, progress, work);

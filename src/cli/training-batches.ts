@@ -6,44 +6,87 @@ import {
   type LoadOptions,
   permutation,
   type Sample,
+  type Synthesis,
   seededRandom,
   skipBackgroundClasses,
   type Transform,
   testTransform,
   trainTransform,
 } from "../data/index.ts";
-import type { Detector, FitOptions } from "../detector/index.ts";
+import type { Detector, FitOptions, TrainingSet } from "../detector/index.ts";
+
+/** Epochs that no training reaches: keys of images that are made outside it. */
+const beyondEpochs = 2 ** 40;
 
 /** For `fit`. The same arguments give the same batches, however training was cut into pieces. */
 export function trainingBatches(
   samples: readonly Sample[],
   detector: Detector,
   seed: number,
-): Pick<FitOptions, "batches" | "stepsPerEpoch"> {
+): Pick<FitOptions, "batches" | "stepsPerEpoch"> & { readonly set: TrainingSet } {
   const { batchSize } = detector;
   const { size } = detector.images;
   const cache = imageCache();
+  const make = (order: Uint32Array, keys: Uint32Array, epoch: number, synthesis?: Synthesis) => {
+    const load = trainTransform({
+      ...imageOptions(detector, samples, synthesis),
+      seed,
+      epoch,
+      cache,
+    });
+    const transform: Transform = (sample, at, image, mask) => load(sample, keys[at]!, image, mask);
+    const listed = Array.from(order, (place) => samples[place]!);
+    return placed(batches(listed, { batchSize, side: size, transform }), order);
+  };
   return {
     stepsPerEpoch: Math.ceil(samples.length / batchSize),
-    batches(epoch, firstStep) {
-      const order = permutation(samples.length, seededRandom(seed, epoch)).subarray(
-        firstStep * batchSize,
-      );
-      const load = trainTransform({ ...imageOptions(detector, samples), seed, epoch, cache });
-      const transform: Transform = (sample, place, image, mask) =>
-        load(sample, order[place]!, image, mask);
-      const left = Array.from(order, (index) => samples[index]!);
-      return batches(left, { batchSize, side: size, transform });
+    batches(epoch, firstStep, plan) {
+      const order = plan?.order ?? permutation(samples.length, seededRandom(seed, epoch));
+      const keys = keysOf(order, samples.length);
+      const first = firstStep * batchSize;
+      return make(order.subarray(first), keys.subarray(first), epoch, plan?.synthesis);
+    },
+    set: {
+      samples,
+      seed,
+      clean(places) {
+        const transform = trainTransform({
+          ...imageOptions(detector, samples),
+          anomalies: false,
+          seed,
+          epoch: 0,
+        });
+        const listed = places.map((place) => samples[place]!);
+        const order = Uint32Array.from(places);
+        return placed(batches(listed, { batchSize, side: size, transform }), order);
+      },
+      probe(places, synthesis, key) {
+        const order = Uint32Array.from(places);
+        return make(order, keysOf(order, samples.length), beyondEpochs + key, synthesis);
+      },
     },
   };
 }
 
-function imageOptions(detector: Detector, samples: readonly Sample[]) {
-  const { size, version, synthesis, detour } = detector.images;
-  if (synthesis === "none") return { size, version, anomalies: false as const };
+/** Batches whose indices are places in the list of training images. */
+async function* placed(from: AsyncIterable<Batch>, order: Uint32Array): AsyncGenerator<Batch> {
+  for await (const batch of from) {
+    yield { ...batch, indices: batch.indices.map((at) => order[at]!) };
+  }
+}
+
+/** What an image's randomness in an epoch belongs to: its place, and a place of its own where it is seen once more. */
+function keysOf(order: Uint32Array, count: number): Uint32Array {
+  const seen = new Uint32Array(count);
+  return order.map((place) => place + count * seen[place]!++);
+}
+
+function imageOptions(detector: Detector, samples: readonly Sample[], synthesis?: Synthesis) {
+  const { size, version, synthesis: kind, detour } = detector.images;
+  if (kind === "none") return { size, version, anomalies: false as const };
   const skips = skipBackgroundClasses.includes(samples[0]?.className ?? "");
-  const anomalies = synthesis === "cdo2023" ? { detour: false, skipBackground: skips } : { detour };
-  return { size, version, anomalies };
+  const painted = kind === "cdo2023" ? { detour: false, skipBackground: skips } : { detour };
+  return { size, version, anomalies: { ...painted, ...(synthesis ? { synthesis } : {}) } };
 }
 
 /** Images to predict, in order. */

@@ -3,7 +3,9 @@
  * resuming) is written once against it.
  */
 import type { Device, MemoryPlan, PrepareOptions, Tensor } from "../core/index.ts";
+import type { Batch } from "../data/index.ts";
 import type { StateDict } from "../models/index.ts";
+import type { EpochPlan, TrainingSet } from "./course.ts";
 
 /** Where a training step stands. */
 export interface StepPosition {
@@ -55,9 +57,20 @@ export interface Detector {
    * One optimisation step. Everything stays on the GPU.
    * @param images `[N, H, W, 3]`, normalised
    * @param masks `[N, H, W, 1]`, 0 where normal
-   * @returns the loss, one element
+   * @returns the loss, one element, and behind it whatever `observe` wants to be told
    */
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor;
+  /**
+   * Before the first step of a training, or of one that goes on; its state is loaded by then. For methods whose training has a
+   * course: see `course.ts`.
+   */
+  beginTraining?(set: TrainingSet): Promise<void>;
+  /** At the start of an epoch, and again where training goes on in its middle. */
+  planEpoch?(epoch: number): EpochPlan;
+  /** After each step, in order: what `trainStep` returned behind the loss. */
+  observe?(values: Float32Array, loss: number, batch: Batch): void;
+  /** After the last step of an epoch, before anything is saved. */
+  endEpoch?(epoch: number): Promise<void>;
   /** Compiles the kernels of a full batch's step, all at once, before the first one. */
   prepareTraining(options?: PrepareOptions): Promise<void>;
   /** Plans a training step without running it. */

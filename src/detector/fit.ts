@@ -6,6 +6,7 @@
 import type { Device, Tensor } from "../core/index.ts";
 import type { Batch } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
+import type { EpochPlan } from "./course.ts";
 import type { Detector, StepPosition } from "./detector.ts";
 
 /** How far a training run has come. */
@@ -17,15 +18,23 @@ export interface Progress {
 }
 
 export interface FitOptions {
-  /** The batches of one epoch from a given step on; the same for the same arguments. */
-  readonly batches: (epoch: number, firstStep: number) => AsyncIterable<Batch>;
+  /** The batches of one epoch from a given step on; the same for the same arguments. `plan`: the method's, if it makes one. */
+  readonly batches: (
+    epoch: number,
+    firstStep: number,
+    plan: EpochPlan | undefined,
+  ) => AsyncIterable<Batch>;
   readonly stepsPerEpoch: number;
   /** Where to go on; default: the beginning. */
   readonly start?: Progress;
   /** Called after each step. */
   readonly onStep?: (step: StepPosition & { readonly loss: number }) => void;
-  /** Called after each epoch, and waited for, with its mean loss over the steps made in this call. */
-  readonly onEpoch?: (epoch: number, meanLoss: number) => Promise<void> | void;
+  /** Called after each epoch, and waited for, with its mean loss over the steps made in this call and the plan it had. */
+  readonly onEpoch?: (
+    epoch: number,
+    meanLoss: number,
+    plan: EpochPlan | undefined,
+  ) => Promise<void> | void;
   /** Stops after the step that the GPU has been given; before the first when it is aborted already. */
   readonly signal?: AbortSignal;
 }
@@ -53,18 +62,21 @@ async function fitEpoch(
 ): Promise<Progress> {
   let step = first;
   let total = 0;
-  const finish = async ({ at, loss }: QueuedStep) => {
-    const value = await loss;
+  const plan = detector.planEpoch?.(epoch);
+  const finish = async ({ at, batch, told }: QueuedStep) => {
+    const values = await told;
+    const value = values[0] as number;
     total += value;
+    detector.observe?.(values.subarray(1), value, batch);
     onStep?.({ ...at, loss: value });
   };
   let queued: QueuedStep | undefined;
-  for await (const batch of batches(epoch, first)) {
+  for await (const batch of batches(epoch, first, plan)) {
     if (step === stepsPerEpoch) throw wrongCount(epoch, "more than", stepsPerEpoch);
     const iteration = epoch * stepsPerEpoch + step;
     const at = { epoch, iteration, iterationsPerEpoch: stepsPerEpoch };
-    const next = { at, loss: trainOn(detector, batch, at) };
-    next.loss.catch(() => {}); // told when it is waited for
+    const next = { at, batch, told: trainOn(detector, batch, at) };
+    next.told.catch(() => {}); // thrown when it is waited for
     step++;
     if (queued) await finish(queued); // while the GPU has the next one to do
     queued = next;
@@ -75,14 +87,16 @@ async function fitEpoch(
     if (signal?.aborted) return { epoch, step };
     throw wrongCount(epoch, `only ${step} of`, stepsPerEpoch);
   }
-  await onEpoch?.(epoch, total / (step - first));
+  await detector.endEpoch?.(epoch);
+  await onEpoch?.(epoch, total / (step - first), plan);
   return { epoch: epoch + 1, step: 0 };
 }
 
-/** A step that the GPU has been given, and its loss when it is done. */
+/** A step that the GPU has been given, and its loss and what else it tells when it is done. */
 interface QueuedStep {
   readonly at: StepPosition;
-  readonly loss: Promise<number>;
+  readonly batch: Batch;
+  readonly told: Promise<Float32Array>;
 }
 
 function checkStart(detector: Detector, { stepsPerEpoch }: FitOptions, start: Progress): void {
@@ -104,14 +118,14 @@ function wrongCount(epoch: number, what: string, steps: number): LoupeError {
   return new LoupeError("data", `fit: epoch ${epoch + 1} gave ${what} ${steps} batches`);
 }
 
-async function trainOn(detector: Detector, batch: Batch, at: StepPosition): Promise<number> {
+async function trainOn(detector: Detector, batch: Batch, at: StepPosition): Promise<Float32Array> {
   const { device } = detector;
-  const [loss] = await device.read(() => {
+  const [told] = await device.read(() => {
     const [images, masks] = upload(device, batch);
     return [detector.trainStep(images, masks, at)];
   });
-  const value = loss?.[0] ?? Number.NaN;
-  if (Number.isFinite(value)) return value;
+  const value = told?.[0] ?? Number.NaN;
+  if (told && Number.isFinite(value)) return told as Float32Array;
   throw diverged(detector, batch.paths, at, value);
 }
 

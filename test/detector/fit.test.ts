@@ -103,7 +103,7 @@ test("a start in the middle asks for the rest of that epoch only", async () => {
   await fit(detector, {
     batches: (epoch, first) => {
       asked.push([epoch, first]);
-      return batches(epoch, first);
+      return batches(epoch, first, undefined);
     },
     stepsPerEpoch,
     start: { epoch: 1, step: 2 },
