@@ -29,6 +29,8 @@ export interface Method {
   readonly settings: Settings;
   /** Every setting of the method from those given; plain JSON, one key each. Throws `config`. */
   config(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** Short name of a complete config, for tables and folders. */
+  title(config: Readonly<Record<string, unknown>>): string;
   /** Key of a setting in the config; the same unless listed. */
   readonly keyOf: Readonly<Record<string, string>>;
   /** Settings that change no result, only time and memory: a resumed run may have others. */
@@ -102,6 +104,13 @@ const cdo: Method = {
     const config = cdoConfig(given as Partial<CdoConfig>);
     return { ...config };
   },
+  title: ({ version, backbone, mom, oom }) =>
+    [
+      version === "2025" ? "cdo" : `cdo${version}`,
+      backbone,
+      ...(mom === false ? ["no-mom"] : []),
+      ...(oom === false ? ["no-oom"] : []),
+    ].join("-"),
   keyOf: { methodVersion: "version" },
   free: ["checkpointActivations"],
   create: ({ config, ...rest }) => createCdo({ config: config as Partial<CdoConfig>, ...rest }),

@@ -47,6 +47,8 @@ export async function beginRun(
   interrupt.check(work.stopped);
   const options = optionsOf(settings);
   const record: TrainRecord = {
+    name: settings.name ?? method.title(detector.config),
+    role: settings.role ?? null,
     method: method.name,
     config: detector.config,
     seed,

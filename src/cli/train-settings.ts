@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { flag, type Settings, whole } from "./flags.ts";
-import { type Method, methods } from "./methods.ts";
+import { findMethod, type Method, methods } from "./methods.ts";
 import {
   adapter,
   classes,
@@ -30,6 +30,15 @@ const common = {
   class: classes,
   weights,
   seed,
+  name: flag(
+    z.string().min(1).max(100),
+    "name of the experiment, its row in tables; default made of method, backbone and curriculum",
+    { value: "name" },
+  ),
+  role: flag(
+    z.enum(["baseline", "treatment", "control"]),
+    "what the experiment is in a comparison",
+  ),
   adapter,
   memoryLimit,
   plans,
@@ -94,22 +103,40 @@ const recordedOptions = z.looseObject({
   images: z.boolean(),
 });
 
+const recordedName = z.looseObject({
+  name: z.string().min(1).optional(),
+  role: z.enum(["baseline", "treatment", "control"]).nullish(),
+});
+
+/** The name of an experiment that was given none. */
+export function nameOf({ method, config }: Pick<RunRecord, "method" | "config">): string {
+  return findMethod(method).title(config);
+}
+
 /** run.json as `loupe train` writes it. */
 export interface TrainRecord extends RunRecord {
+  /** Of the experiment: runs of one name differ in class and seed only. */
+  readonly name: string;
+  readonly role: "baseline" | "treatment" | "control" | null;
   readonly data: Readonly<z.infer<typeof recordedData>>;
   readonly options: Readonly<z.infer<typeof recordedOptions>>;
 }
 
 /** The record of a run that `loupe train` made. Throws `io` when it was changed into something else. */
 export async function trainRecord(run: RunFolder): Promise<TrainRecord> {
-  const record = (await run.record()) as RunRecord & { readonly options?: unknown };
+  const record = (await run.record()) as RunRecord & Readonly<Record<string, unknown>>;
+  const named = recordedName.safeParse(record);
   const data = recordedData.safeParse(record.data);
   const options = recordedOptions.safeParse(record.options);
-  if (data.success && options.success) return { ...record, data: data.data, options: options.data };
-  const [issue] = [...(data.error?.issues ?? []), ...(options.error?.issues ?? [])];
-  const where = `${data.success ? "options" : "data"}.${issue?.path.join(".")}`;
+  if (data.success && options.success && named.success) {
+    const { name = nameOf(record), role = null } = named.data;
+    return { ...record, name, role, data: data.data, options: options.data };
+  }
+  const issues = [data, options, named].flatMap(({ error }) => error?.issues ?? []);
+  const part = !data.success ? "data." : !options.success ? "options." : "";
+  const where = `${part}${issues[0]?.path.join(".")}`;
   const next = "it was changed, or another program made this run; train again";
-  throw new LoupeError("io", `${run.file("run.json")}: ${where}: ${issue?.message}; ${next}`);
+  throw new LoupeError("io", `${run.file("run.json")}: ${where}: ${issues[0]?.message}; ${next}`);
 }
 
 export function optionsOf(settings: TrainSettings): TrainRecord["options"] {
