@@ -43,6 +43,7 @@ export function flagName(key: string): string {
 }
 
 interface JsonField {
+  readonly anyOf?: readonly JsonField[];
   readonly type?: string;
   readonly enum?: readonly string[];
   readonly description?: string;
@@ -52,7 +53,12 @@ interface JsonField {
   readonly exclusiveMinimum?: number;
 }
 
-const jsonOf = (field: z.ZodType) => z.toJSONSchema(field, { io: "input" }) as JsonField;
+/** Of a field with several forms that of a list, which is what a command line can say. */
+function jsonOf(field: z.ZodType): JsonField {
+  const json = z.toJSONSchema(field, { io: "input" }) as JsonField;
+  const list = json.anyOf?.find(({ type }) => type === "array");
+  return { ...json, ...list };
+}
 
 /** Adds a flag for every setting. */
 export function addFlags(command: Command, settings: Settings): void {
