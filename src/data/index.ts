@@ -39,6 +39,15 @@ export { type NpyArray, type NpyType, readNpy, writeNpy } from "./npy.ts";
 export type { DrawOrder, Patch } from "./patches.ts";
 export { normal, permutation, type Random, randomFrom, seededRandom } from "./random.ts";
 export { type Filter, filters, resize } from "./resize.ts";
+export {
+  balancedOrder,
+  naiveOrder,
+  type SampleLabels,
+  type SamplerName,
+  samplerNames,
+  samplerOrder,
+  stepsPerEpoch,
+} from "./sampler.ts";
 export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
 export type { Opacity, Strength, Synthesis, Texture } from "./synthesis/synthesis.ts";
 export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";
