@@ -36,8 +36,16 @@ const atOnce = 4;
  * Scans a folder and decodes every image and mask in it. Throws as `scanFolder` does when there is no data set at all.
  */
 export async function checkFolder(root: string, options: CheckOptions = {}): Promise<CheckReport> {
-  const dataset = await scanFolder(root, options);
-  const samples = [...dataset.train, ...dataset.test];
+  return checkDataset(await scanFolder(root, options), options);
+}
+
+/** Decodes every image and mask of a data set, each once. */
+export async function checkDataset(
+  dataset: Dataset,
+  options: Omit<CheckOptions, keyof ScanOptions> = {},
+): Promise<CheckReport> {
+  const listed = [...dataset.train, ...dataset.test];
+  const samples = [...new Map(listed.map((sample) => [sample.path, sample])).values()];
   const opened: Opened[] = [];
   for (let at = 0; at < samples.length; at += atOnce) {
     const group = samples.slice(at, at + atOnce);

@@ -4,7 +4,13 @@ export { usefulWorkers } from "#codec";
 export { estimateBackground, skipBackgroundClasses } from "./background.ts";
 export { type Batch, type BatchOptions, batchCount, batches } from "./batches.ts";
 export { type ImageCache, imageCache } from "./cache.ts";
-export { type CheckOptions, type CheckReport, type ClassSummary, checkFolder } from "./check.ts";
+export {
+  type CheckOptions,
+  type CheckReport,
+  type ClassSummary,
+  checkDataset,
+  checkFolder,
+} from "./check.ts";
 export { formatCheck } from "./check-text.ts";
 export type { Dataset, Folder, Layout, Sample, ScanOptions } from "./dataset.ts";
 export {
