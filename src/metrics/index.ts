@@ -12,6 +12,7 @@ export {
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
 export { topFractionMean } from "./imagescore.ts";
 export type { Labels } from "./labels.ts";
+export { mean, type SignedRankTest, standardDeviation, wilcoxon } from "./paired.ts";
 export type { FloatArray, MaskArray, PixelInput } from "./pixels.ts";
 export { type F1Threshold, maxF1Threshold, quantileThreshold } from "./policy.ts";
 export { calProMetric, calProScore } from "./pro.ts";
