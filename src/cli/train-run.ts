@@ -2,7 +2,7 @@
  * One training run in its folder: train, save, evaluate. What is saved at a stop holds everything that the next step depends
  * on, so a run that was stopped and resumed ends in the same bits as one that was not.
  */
-import type { Dataset } from "../data/index.ts";
+import type { Dataset, SamplerName } from "../data/index.ts";
 import {
   type Detector,
   fit as fitDetector,
@@ -17,7 +17,7 @@ import type { Work } from "./predicting.ts";
 import { metricTitle } from "./results.ts";
 import type { RunLog } from "./run-log.ts";
 import { TrainingProgress } from "./train-progress.ts";
-import { trainingBatches } from "./training-batches.ts";
+import { type TrainingBatches, trainingBatches } from "./training-batches.ts";
 
 /** A checkpoint every epoch, but not more often than this. */
 const leastBetweenSaves = 30_000;
@@ -28,6 +28,8 @@ export interface TrainingJob {
   readonly run: RunFolder;
   readonly log: RunLog;
   readonly seed: number;
+  /** Default naive. */
+  readonly sampler?: SamplerName | undefined;
   readonly options: EvaluationOptions & { readonly evaluateEvery?: number | undefined };
   /** Where to go on; undefined: at the beginning. */
   readonly checkpoint: TrainingCheckpoint | undefined;
@@ -41,12 +43,13 @@ export interface TrainingResult extends RunEvaluation {
 /** Trains to the end and evaluates. Throws `Interrupted` after saving, or whatever made it stop. */
 export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingResult> {
   const { detector, dataset, run, log, options } = job;
-  const progress = new TrainingProgress(detector, dataset.train.length, job.checkpoint, {
-    terminal: work.terminal,
-    log,
-  });
+  const source = trainingBatches(dataset.train, detector, job.seed, job.sampler);
+  const { terminal } = work;
+  const told = { terminal, log };
+  const progress = new TrainingProgress(detector, source.imagesPerEpoch, job.checkpoint, told);
   await prepare(detector, work);
-  const end = await train(job, progress, work).finally(() => progress.end());
+  await detector.beginTraining?.(source.set);
+  const end = await train(job, source, progress, work).finally(() => progress.end());
   await log.flush();
   if (end.epoch < detector.epochs) {
     const where = `stopped in epoch ${end.epoch + 1} of ${detector.epochs}`;
@@ -74,11 +77,14 @@ async function prepare(detector: Detector, { terminal, interrupt, stopped }: Wor
 }
 
 /** Trains until done or stopped; saves in between and at the end. */
-async function train(job: TrainingJob, progress: TrainingProgress, work: Work): Promise<Progress> {
-  const { detector, dataset, run, log, seed, checkpoint } = job;
+async function train(
+  job: TrainingJob,
+  { batches, stepsPerEpoch }: TrainingBatches,
+  progress: TrainingProgress,
+  work: Work,
+): Promise<Progress> {
+  const { detector, run, log, checkpoint } = job;
   const { terminal, interrupt } = work;
-  const { batches, stepsPerEpoch, set } = trainingBatches(dataset.train, detector, seed);
-  await detector.beginTraining?.(set);
   const start = checkpoint?.progress ?? { epoch: 0, step: 0 };
   let savedAt = terminal.now();
   const save = async (at: Progress) => {

@@ -4,27 +4,37 @@ import {
   batches,
   imageCache,
   type LoadOptions,
-  permutation,
   type Sample,
+  type SamplerName,
   type Synthesis,
-  seededRandom,
+  samplerOrder,
   skipBackgroundClasses,
+  stepsPerEpoch,
   type Transform,
   testTransform,
   trainTransform,
 } from "../data/index.ts";
 import type { Detector, FitOptions, TrainingSet } from "../detector/index.ts";
+import { LoupeError } from "../error.ts";
 
 /** Epochs that no training reaches: keys of images that are made outside it. */
 const beyondEpochs = 2 ** 40;
+
+export interface TrainingBatches extends Pick<FitOptions, "batches" | "stepsPerEpoch"> {
+  readonly imagesPerEpoch: number;
+  readonly set: TrainingSet;
+}
 
 /** For `fit`. The same arguments give the same batches, however training was cut into pieces. */
 export function trainingBatches(
   samples: readonly Sample[],
   detector: Detector,
   seed: number,
-): Pick<FitOptions, "batches" | "stepsPerEpoch"> & { readonly set: TrainingSet } {
+  sampler: SamplerName = "naive",
+): TrainingBatches {
   const { batchSize } = detector;
+  const labels = samples.map(({ label }) => label);
+  const drawn = (epoch: number) => samplerOrder(sampler, labels, batchSize, seed, epoch);
   const { size } = detector.images;
   const cache = imageCache();
   const make = (order: Uint32Array, keys: Uint32Array, epoch: number, synthesis?: Synthesis) => {
@@ -39,9 +49,14 @@ export function trainingBatches(
     return placed(batches(listed, { batchSize, side: size, transform }), order);
   };
   return {
-    stepsPerEpoch: Math.ceil(samples.length / batchSize),
+    stepsPerEpoch: stepsPerEpoch(sampler, labels, batchSize),
+    imagesPerEpoch: drawn(0).length,
     batches(epoch, firstStep, plan) {
-      const order = plan?.order ?? permutation(samples.length, seededRandom(seed, epoch));
+      if (plan?.order && sampler !== "naive") {
+        const rule = `the sampler ${sampler} and a curriculum of the images both choose the order`;
+        throw new LoupeError("config", `train: ${rule}; leave one of them out`);
+      }
+      const order = plan?.order ?? drawn(epoch);
       const keys = keysOf(order, samples.length);
       const first = firstStep * batchSize;
       return make(order.subarray(first), keys.subarray(first), epoch, plan?.synthesis);
