@@ -40,6 +40,18 @@ export {
   type MapStack,
 } from "./map-stack.ts";
 export { binarise, binaryMask, fractionalMask, type MaskOptions, readMask } from "./mask.ts";
+export {
+  indexDataset,
+  type Meta,
+  type MetaEntry,
+  type MetaFile,
+  type MetaIndex,
+  metaName,
+  metaOf,
+  metaText,
+} from "./meta.ts";
+export { metaDataset, readMeta } from "./meta-read.ts";
+export { type Mode, modes, shortages, splitMode, trainable } from "./modes.ts";
 export { denormalise, imagenet, normalise } from "./normalise.ts";
 export { type NpyArray, type NpyType, readNpy, writeNpy } from "./npy.ts";
 export type { DrawOrder, Patch } from "./patches.ts";
@@ -56,6 +68,8 @@ export {
 } from "./sampler.ts";
 export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
 export type { Opacity, Strength, Synthesis, Texture } from "./synthesis/synthesis.ts";
+export { type TextureClass, textureClasses } from "./textures/classes.ts";
+export { type TextureScene, textureScene } from "./textures/scene.ts";
 export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";
 export {
   type LoadOptions,
