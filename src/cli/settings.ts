@@ -34,7 +34,7 @@ export async function readSettings<S extends Settings>(
   const written = (key: string) =>
     key in onLine ? nameOf(key, onLine[key]) : `${key} in ${path ?? "the config file"}`;
   const given = { ...inFile, ...onLine };
-  return { settings: check(schema, given, written), given, written };
+  return { settings: checkValues(schema, given, written), given, written };
 }
 
 const nameOf = (key: string, value: unknown) =>
@@ -45,7 +45,7 @@ export async function readConfigFile<S extends Settings>(
   path: string,
   schema: S,
 ): Promise<z.infer<S>> {
-  return check(schema, await readConfig(path, schema), (key) => `${key} in ${path}`);
+  return checkValues(schema, await readConfig(path, schema), (key) => `${key} in ${path}`);
 }
 
 /** Flags that the command knows but that are not among these settings. */
@@ -61,19 +61,27 @@ function foreignFlags(command: Command, schema: Settings): string[] {
 const ownFlags: readonly string[] = ["config", "json", "verbose", "help"];
 
 async function readConfig(path: string, schema: Settings): Promise<Record<string, unknown>> {
-  const value = parseJson(path, await readText(path));
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new LoupeError("config", `${path}: a config file holds one JSON object, { … }`);
-  }
-  const { $schema: _, ...settings } = value as Record<string, unknown>;
-  const known = Object.keys(schema.shape);
-  for (const key of Object.keys(settings)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const next = near ? `did you mean "${near}"?` : `it knows ${known.join(", ")}`;
-    throw new LoupeError("config", `${path}: there is no setting "${key}"; ${next}`);
-  }
+  const { $schema: _, ...settings } = await readObject(path);
+  refuseUnknown(path, settings, Object.keys(schema.shape));
   return settings;
+}
+
+/** The JSON object in a config file. Throws `io` or `config`. */
+export async function readObject(path: string): Promise<Record<string, unknown>> {
+  const value = parseJson(path, await readText(path));
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new LoupeError("config", `${path}: a config file holds one JSON object, { … }`);
+}
+
+/** Throws `config` for the first key that is not known, with the nearest one that is. */
+export function refuseUnknown(where: string, settings: object, known: readonly string[]): void {
+  const key = Object.keys(settings).find((name) => !known.includes(name));
+  if (key === undefined) return;
+  const near = nearest(key, known);
+  const next = near ? `did you mean "${near}"?` : `it knows ${known.join(", ")}`;
+  throw new LoupeError("config", `${where}: there is no setting "${key}"; ${next}`);
 }
 
 async function readText(path: string): Promise<string> {
@@ -96,7 +104,8 @@ function parseJson(path: string, text: string): unknown {
   }
 }
 
-function check<S extends Settings>(
+/** The values if all meet their rules. Throws `config` that lists those that don't, as they were `written`. */
+export function checkValues<S extends Settings>(
   schema: S,
   given: Readonly<Record<string, unknown>>,
   written: (key: string) => string,

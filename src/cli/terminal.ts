@@ -19,7 +19,11 @@ export interface TerminalOptions {
   readonly now: () => number;
   /** Whether stderr gets colours. */
   readonly colour?: boolean;
+  /** Only warnings, errors and moving progress are shown; who listens is told everything. */
+  readonly quiet?: boolean;
 }
+
+const nowhere: Output = { write: () => true };
 
 export type Level = "info" | "warning";
 type Style = Parameters<typeof styleText>[0];
@@ -33,6 +37,11 @@ export class Terminal {
     this.#options = options;
   }
 
+  /** The same terminal for the parts of a long work: what they say goes to who listens, not on the screen. */
+  quiet(): Terminal {
+    return new Terminal({ ...this.#options, quiet: true });
+  }
+
   get now(): () => number {
     return this.#options.now;
   }
@@ -44,7 +53,7 @@ export class Terminal {
 
   /** What a person watching wants to know; not part of the result. */
   info(message: string): void {
-    this.#line(message);
+    if (!this.#options.quiet) this.#line(message);
     this.#tell("info", message);
   }
 
@@ -65,8 +74,9 @@ export class Terminal {
 
   /** A progress line. One may run inside another. */
   meter(options: MeterOptions): Meter {
-    const { stderr, now } = this.#options;
-    const meter = new Meter(stderr, now, options);
+    const { stderr, now, quiet } = this.#options;
+    const out = quiet && !stderr.isTTY ? nowhere : stderr;
+    const meter = new Meter(out, now, options);
     this.#meters = [...this.#meters.filter((m) => !m.ended), meter];
     return meter;
   }

@@ -28,7 +28,7 @@ export function placesOf(
   }
   return names.map((className) => {
     const single = names.length === 1;
-    const safe = className.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^\.+/, "_");
+    const safe = safeName(className);
     const path =
       output === undefined
         ? freeFolder(join("runs", `${prefix.method}-${safe}-${prefix.backbone}`))
@@ -37,6 +37,11 @@ export function placesOf(
           : join(output, safe);
     return { className, path, resume: resume && isRun(path) };
   });
+}
+
+/** A name from outside as a part of a path. */
+export function safeName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^\.+/, "_");
 }
 
 /** The first of `<start>-1`, `<start>-2`, … that does not exist. */

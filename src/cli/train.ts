@@ -1,6 +1,5 @@
 /** `loupe train`: one class after the other, each in its own run folder. */
 import { resolve } from "node:path";
-import type { Device } from "../core/index.ts";
 import { scanFolder } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
@@ -11,7 +10,8 @@ import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { profiled } from "./profiled.ts";
-import { type DeviceSettings, loadTeacher, openGpu } from "./session.ts";
+import { loadTeacher } from "./session.ts";
+import { sharedGpu } from "./shared-gpu.ts";
 import { beginRun } from "./train-begin.ts";
 import type { FinishedRun } from "./train-finish.ts";
 import { isRun, type Place, placesOf } from "./train-folder.ts";
@@ -105,7 +105,7 @@ async function eachClass(
   const finished: FinishedRun[] = [];
   const failed: { class: string; error: string }[] = [];
   let exit: ExitCode = 0;
-  const gpu = gpuFor(told.settings, work);
+  const gpu = sharedGpu(told.settings, terminal);
   const { backbone } = method.config(told.settings) as { backbone: string };
   const isNew = places.some(({ resume }) => !resume);
   const teacher = isNew ? await loadTeacher(told.settings.weights, backbone, terminal) : undefined; // a run that goes on has its own
@@ -138,23 +138,4 @@ async function eachClass(
     gpu.close();
   }
   return { finished, failed, exit };
-}
-
-/** One GPU for all classes; a new one after it was lost or ran full. */
-function gpuFor(settings: DeviceSettings, { terminal }: Work) {
-  let device: Device | undefined;
-  const close = () => {
-    device?.close();
-    device = undefined;
-  };
-  return {
-    async open(): Promise<Device> {
-      device ??= await openGpu(settings, terminal);
-      return device;
-    },
-    afterError(error: unknown): void {
-      if (error instanceof LoupeError && ["device", "memory"].includes(error.code)) close();
-    },
-    close,
-  };
 }

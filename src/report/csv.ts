@@ -57,7 +57,7 @@ export function scoresCsv(rows: readonly ScoreRow[], threshold?: number): string
 }
 
 /** reference: a class name of digits only gets a `b` in front, so that no reader takes the column for numbers. */
-function className(name: string): string {
+export function className(name: string): string {
   return /^[0-9]+$/.test(name) ? `b${name}` : guarded(name, "'");
 }
 
@@ -69,11 +69,13 @@ function number(value = Number.NaN): string {
 /** The first characters that make a formula, with the full-width ones that some spreadsheets fold to them. */
 const formula = /^[=+\-@\t\r\n＝＋－＠]/;
 
-function guarded(text: string, prefix: string): string {
+/** A text from outside with `prefix` in front where a spreadsheet would take it for a formula. */
+export function guarded(text: string, prefix: string): string {
   return formula.test(text) ? prefix + text : text;
 }
 
-function lines(rows: readonly (readonly string[])[]): string {
+/** The file: cells quoted where they need it, each row ended by `\n`. */
+export function lines(rows: readonly (readonly string[])[]): string {
   return rows.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }
 

@@ -19,6 +19,20 @@ export { fixed, percent } from "./numbers.ts";
 export { drawOverlay, type OverlayOptions } from "./overlay.ts";
 export { drawPanels, drawTruth, type Panels, type Sample } from "./panels.ts";
 export { chromeTrace, type KernelTime, kernelTimes, profileTable } from "./profile.ts";
+export {
+  averageOf,
+  averageSpread,
+  type ClassResults,
+  columnsOf,
+  meanRows,
+  type RunStatistics,
+  resultsCsv,
+  runStatistics,
+  type SummaryRow,
+  spreadRows,
+  summaryCsv,
+  type Values,
+} from "./results-csv.ts";
 export type { Point, Polyline, Stroke } from "./stroke.ts";
 export {
   averageRow,

@@ -1,0 +1,181 @@
+/**
+ * Two processes must not work on one job. The lock is a file beside the run folder, made by `open` with `wx` (one process wins, on
+ * NFS too), with who holds it. A holder touches it every half minute, so a lock is left over if its process is gone from this
+ * machine, or if nobody has touched it for ten minutes.
+ */
+import { randomBytes } from "node:crypto";
+import { readlinkSync } from "node:fs";
+import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { LoupeError } from "../error.ts";
+
+const touchEvery = 30_000;
+/** Of a lock that nobody has touched, milliseconds. */
+const oldAge = 600_000;
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+const held = z.object({
+  pid: z.int(),
+  host: z.string(),
+  space: z.string(),
+  since: z.string(),
+  token: z.string(),
+});
+type Holder = z.infer<typeof held>;
+
+export type Taken =
+  | { readonly lock: Lock }
+  /** Who holds it, for people. */
+  | { readonly holder: string };
+
+/**
+ * Takes the lock or says who has it. Its folder is made.
+ * @throws LoupeError `io`
+ */
+export async function takeLock(path: string): Promise<Taken> {
+  const mine = describeSelf();
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    for (let tries = 0; tries < 5; tries++) {
+      if (await create(path, mine)) return { lock: hold(path, mine) };
+      const found = await look(path);
+      if (!found) continue; // given back meanwhile
+      if (!isLeftOver(found)) return { holder: nameOf(found.holder) };
+      await clear(path, found, mine.token);
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LoupeError("io", `${path}: the lock can't be made: ${reason}`, { cause });
+  }
+  return { holder: "another process" };
+}
+
+/** As `takeLock`, waiting for it. */
+export async function awaitLock(path: string, patience = 60_000): Promise<Lock> {
+  for (const end = Date.now() + patience; ; ) {
+    const taken = await takeLock(path);
+    if ("lock" in taken) return taken.lock;
+    if (Date.now() > end) {
+      const next = "wait for it, or remove the file if it is gone";
+      throw new LoupeError("io", `${path}: is held by ${taken.holder}; ${next}`);
+    }
+    await new Promise((go) => setTimeout(go, 100));
+  }
+}
+
+/** Who holds a lock that is no left-over; undefined: nobody. */
+export async function lockHolder(path: string): Promise<string | undefined> {
+  const found = await look(path);
+  return found && !isLeftOver(found) ? nameOf(found.holder) : undefined;
+}
+
+function describeSelf(): Holder {
+  const since = new Date().toISOString();
+  const token = randomBytes(8).toString("hex");
+  return { pid: process.pid, host: hostname(), space: processSpace(), since, token };
+}
+
+/** Containers on one machine may share its name, but count their processes by themselves. */
+function processSpace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return ""; // not Linux
+  }
+}
+
+async function create(path: string, mine: Holder): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(`${JSON.stringify(mine)}\n`).finally(() => file.close());
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+interface Found {
+  /** undefined: being written, or damaged. */
+  readonly holder: Holder | undefined;
+  /** Milliseconds since it was touched. */
+  readonly age: number;
+}
+
+async function look(path: string): Promise<Found | undefined> {
+  try {
+    const { mtimeMs } = await stat(path);
+    const read = held.safeParse(parse(await readFile(path, "utf8")));
+    return { holder: read.data, age: Date.now() - mtimeMs };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isLeftOver({ holder, age }: Found): boolean {
+  if (age > oldAge) return true;
+  if (holder?.host !== hostname() || holder.space !== processSpace()) return false;
+  // this process does not take a lock twice: one of an earlier process with its number
+  return holder.pid === process.pid ? !tokens.has(holder.token) : !isAlive(holder.pid);
+}
+
+/** Of the locks that this process holds. */
+const tokens = new Set<string>();
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Takes a left-over away. Another process may do the same and lock anew in between; its lock is put back. */
+async function clear(path: string, { holder }: Found, mark: string): Promise<void> {
+  const aside = `${path}.${mark}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  const moved = await look(aside);
+  if (moved?.holder?.token !== holder?.token) await link(aside, path).catch(() => {});
+  await rm(aside, { force: true });
+}
+
+const nameOf = (holder: Holder | undefined) =>
+  holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
+
+function hold(path: string, mine: Holder): Lock {
+  tokens.add(mine.token);
+  const touch = () => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {}); // a lock that is gone is noticed by nobody but its taker
+  };
+  const timer = setInterval(touch, touchEvery);
+  timer.unref();
+  return {
+    async release() {
+      clearInterval(timer);
+      tokens.delete(mine.token);
+      const found = await look(path);
+      if (found?.holder?.token === mine.token) await rm(path, { force: true });
+    },
+  };
+}
