@@ -31,11 +31,12 @@ export function formatCheck(report: CheckReport, most = 10): string {
 
 function table(classes: readonly ClassSummary[]): string[] {
   const head = ["class", "train", "test good", "test defective", "sizes"];
-  const rows = classes.map(({ name, train, testGood, defects, sizes }) => {
+  const rows = classes.map(({ name, train, trainDefective, testGood, defects, sizes }) => {
     const kinds = Object.entries(defects).map(([defect, { images, masks }]) => {
       return `${defect} ${images}${masks === images ? "" : ` (${masks} with mask)`}`;
     });
-    return [name, `${train}`, `${testGood}`, kinds.join(", ") || "none", sizesText(sizes)];
+    const trained = trainDefective ? `${train} (${trainDefective} defective)` : `${train}`;
+    return [name, trained, `${testGood}`, kinds.join(", ") || "none", sizesText(sizes)];
   });
   const widths = head.map((h, i) => Math.max(h.length, ...rows.map((row) => row[i]!.length)));
   return [head, ...rows].map((row) => {
@@ -60,7 +61,9 @@ function byRule(findings: readonly Finding[], root: string): Map<string, string[
     const rule = at < 0 ? message : message.slice(0, at);
     const values = at < 0 ? "" : message.slice(at).replaceAll(`${root}/`, "");
     const name = file.startsWith(`${root}/`) ? file.slice(root.length + 1) : file;
-    groups.set(rule, [...(groups.get(rule) ?? []), name + values]);
+    const files = groups.get(rule) ?? [];
+    groups.set(rule, files);
+    files.push(name + values);
   }
   return groups;
 }

@@ -8,12 +8,16 @@ import { decodeImage } from "./decode.ts";
 import type { Finding } from "./finding.ts";
 import type { Image } from "./image.ts";
 import { decodeMask, type MaskOptions, sizeFinding } from "./mask.ts";
-import { scanFolder } from "./scan.ts";
+import { layoutNamed, scanFolder } from "./scan.ts";
 
-/** What one class consists of. `sizes`: how many images have which size, as "256x256". */
+/**
+ * What one class consists of. `trainDefective`: how many of the training images are real anomalies, absent for none.
+ * `sizes`: how many images have which size, as "256x256".
+ */
 export type ClassSummary = {
   readonly name: string;
   readonly train: number;
+  readonly trainDefective?: number;
   readonly testGood: number;
   readonly defects: Readonly<Record<string, { images: number; masks: number }>>;
   readonly sizes: Readonly<Record<string, number>>;
@@ -46,10 +50,12 @@ export async function checkDataset(
 ): Promise<CheckReport> {
   const listed = [...dataset.train, ...dataset.test];
   const samples = [...new Map(listed.map((sample) => [sample.path, sample])).values()];
+  const numbered = layoutNamed(dataset.layout)?.numberedMasks ?? false;
+  const opening = numbered ? { maskThreshold: 0, ...options } : options;
   const opened: Opened[] = [];
   for (let at = 0; at < samples.length; at += atOnce) {
     const group = samples.slice(at, at + atOnce);
-    opened.push(...(await Promise.all(group.map((sample) => openSample(sample, options)))));
+    opened.push(...(await Promise.all(group.map((sample) => openSample(sample, opening)))));
     options.progress?.(opened.length, samples.length);
   }
   const usable = new Map(
@@ -162,5 +168,7 @@ function summary(name: string, dataset: Dataset, opened: readonly Opened[]): Cla
     if (size && paths.has(path)) sizes[size] = (sizes[size] ?? 0) + 1;
   }
   const testGood = test.filter(({ label }) => label === 0).length;
-  return { name, train: train.length, testGood, defects, sizes };
+  const trainDefective = train.length - train.filter(({ label }) => label === 0).length;
+  const some = trainDefective > 0 ? { trainDefective } : {};
+  return { name, train: train.length, ...some, testGood, defects, sizes };
 }

@@ -7,7 +7,7 @@ import { LoupeError } from "../error.ts";
 import { bmpHeader, decodeBmp } from "./bmp.ts";
 import type { RawPixels } from "./codec.ts";
 import type { Report } from "./finding.ts";
-import { type Image, makeImage, toGrey, toRgb } from "./image.ts";
+import { type Image, makeImage, toBrightest, toGrey, toRgb } from "./image.ts";
 import { jpegHeader, withoutMetadata } from "./jpeg.ts";
 import { decodePng, isPng, type Png, pngChannels, pngHeader } from "./png.ts";
 
@@ -16,8 +16,8 @@ export type ImageFormat = "png" | "jpeg" | "bmp";
 
 /** How to decode; all optional. */
 export type DecodeOptions = {
-  /** `RGB` (default, three channels) or `L` (grey, one channel). */
-  readonly mode?: "RGB" | "L";
+  /** `RGB` (default, three channels), `L` (grey, one channel) or `max` (one channel, the brightest of a pixel's). */
+  readonly mode?: "RGB" | "L" | "max";
   /** Named in errors and findings. */
   readonly file?: string;
   /** Refuse larger images, in pixels; default 100 million. */
@@ -74,7 +74,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
         `it has ${image.width}x${image.height} pixels, its header says ${width}x${height}`,
       );
     }
-    return mode === "L" ? toGrey(image) : toRgb(image);
+    return { L: toGrey, max: toBrightest, RGB: toRgb }[mode](image);
   } catch (error) {
     throw undecodable(file, format, error);
   }

@@ -60,6 +60,17 @@ export function toGrey(image: Image): Image {
   return makeImage(width, height, 1, out);
 }
 
+/** The image with one channel, the largest value of each pixel. */
+export function toBrightest(image: Image): Image {
+  if (image.channels === 1) return image;
+  const { width, height, data } = image;
+  const out = new Uint8Array(width * height);
+  for (let i = 0, j = 0; i < out.length; i++, j += 3) {
+    out[i] = Math.max(data[j]!, data[j + 1]!, data[j + 2]!);
+  }
+  return makeImage(width, height, 1, out);
+}
+
 /** The image with three channels; grey is repeated, as by Pillow's `convert("RGB")`. */
 export function toRgb(image: Image): Image {
   if (image.channels === 3) return image;

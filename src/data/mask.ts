@@ -30,7 +30,8 @@ export async function decodeMask(
   path: string,
   options: MaskOptions = {},
 ): Promise<Image> {
-  const decoding: DecodeOptions = { mode: "L", file: path };
+  // reference: grey as by Pillow, in which the faintest colours are 0 and no defect
+  const decoding: DecodeOptions = { mode: "max", file: path };
   const { maxPixels, report } = options;
   const grey = await decodeImage(bytes, { ...decoding, ...(maxPixels ? { maxPixels } : {}) });
   const finding = options.maskThreshold === undefined ? notBinary(grey, path) : undefined;

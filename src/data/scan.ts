@@ -13,12 +13,19 @@ import {
   type ScanOptions,
 } from "./dataset.ts";
 import type { Finding } from "./finding.ts";
+import { btad } from "./layouts/btad.ts";
 import { mvtec } from "./layouts/mvtec.ts";
+import { mvtec3d } from "./layouts/mvtec3d.ts";
 import { sortedSet } from "./layouts/names.ts";
 import { plain } from "./layouts/plain.ts";
+import { realiad } from "./layouts/realiad.ts";
+import { visa } from "./layouts/visa.ts";
 
-/** All kinds of data set that are read, the more particular ones first. */
-export const layouts: readonly Layout[] = [mvtec, plain];
+/**
+ * All kinds of data set that are read, the more particular ones first: `mvtec` would also read the folders of `mvtec3d` and
+ * `btad`, and `plain` those of `visa` and `realiad`, the first and the last with wrong pairs and labels.
+ */
+export const layouts: readonly Layout[] = [realiad, visa, mvtec3d, btad, mvtec, plain];
 
 /**
  * Sorts the images below a folder into classes, training and test. Nothing is opened; use `checkFolder` for that.
@@ -33,7 +40,7 @@ export async function scanFolder(root: string, options: ScanOptions = {}): Promi
 export async function openFolder(root: string): Promise<Folder> {
   const listing = await listFiles(root);
   const files = [...listing.files].sort(byCodePoint);
-  const read = (file: string) => readFile(`${listing.root}/${file}`);
+  const read = (file: string, most?: number) => readFile(`${listing.root}/${file}`, most);
   return { root: listing.root, files, findings: listing.findings, read };
 }
 
@@ -50,15 +57,20 @@ export async function readDataset(folder: Folder, options: ScanOptions = {}): Pr
     ...found.findings,
     ...shortages(folder.root, classes, train, test),
   ];
-  return { root: folder.root, layout: layout.name, classes, train, test, findings };
+  return { root: folder.root, layout: found.layout ?? layout.name, classes, train, test, findings };
+}
+
+/** The layout that a name or the name of a variant means. */
+export function layoutNamed(name: string): Layout | undefined {
+  return layouts.find((l) => l.name === name || l.variants?.includes(name));
 }
 
 function chooseLayout(folder: Folder, name: string): Layout {
-  const known = layouts.map((layout) => `${layout.name} (${layout.looksLike})`).join(" or ");
   if (name !== "auto") {
-    const layout = layouts.find((l) => l.name === name);
+    const layout = layoutNamed(name);
     if (layout) return layout;
-    throw new LoupeError("config", `scan: unknown layout "${name}"; there is ${known}`);
+    const names = layouts.flatMap((l) => [l.name, ...(l.variants ?? [])]).join(", ");
+    throw new LoupeError("config", `scan: unknown layout "${name}"; there is auto, ${names}`);
   }
   const layout = layouts.find((l) => l.matches(folder));
   if (layout) return layout;
@@ -67,10 +79,11 @@ function chooseLayout(folder: Folder, name: string): Layout {
   );
   const seen = folders.slice(0, 8).join(", ") + (folders.length > 8 ? ", ..." : "");
   const what = folder.files.length === 0 ? "it is empty" : `it has files in: ${seen}`;
+  const known = layouts.map((l) => `\n  ${l.name}: ${l.looksLike}`).join("");
   const next = "put the normal images into a folder named good";
   throw new LoupeError(
     "data",
-    `scan: ${folder.root}: no known layout; ${what}. Expected ${known}; ${next}`,
+    `scan: ${folder.root}: no known layout; ${what}. Looked for${known}\n${next}`,
   );
 }
 
@@ -82,7 +95,8 @@ function chooseClasses(
   if (!wanted) return found;
   for (const name of wanted) {
     if (found.includes(name)) continue;
-    throw new LoupeError("data", `scan: ${root}: no class "${name}"; there is ${found.join(", ")}`);
+    const known = found.length > 0 ? found.join(", ") : "none";
+    throw new LoupeError("data", `scan: ${root}: no class "${name}"; there is ${known}`);
   }
   return found.filter((name) => wanted.includes(name));
 }

@@ -57,6 +57,12 @@ test("a mask with one grey value beside black is binary", async () => {
   expect([...mask.data, findings.length]).toEqual([0, 255, 0]);
 });
 
+test("any colour marks a defect, however faint", async () => {
+  const colours = Uint8Array.of(0, 0, 0, 0, 0, 1, 1, 0, 0, 255, 0, 0);
+  const root = await makeTree([["m.png", encodePng(makeImage(2, 2, 3, colours))]]);
+  expect([...(await readMask(join(root, "m.png"))).data]).toEqual([0, 255, 255, 255]);
+});
+
 test("another size is a warning when the shape agrees, also after rounding, and an error otherwise", () => {
   const image = { path: "a.png", width: 901, height: 600 };
   const mask = (width: number, height: number) => ({ path: "m.png", width, height });

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { byCodePoint, type Dataset } from "../../src/data/dataset.ts";
 import { readDataset, scanFolder } from "../../src/data/scan.ts";
+import { LoupeError } from "../../src/error.ts";
 import { makeTree, numbered } from "./tree.ts";
 
 const inside = (dataset: Dataset, path: string) => path.slice(dataset.root.length + 1);
@@ -200,12 +201,26 @@ test("classes can be chosen, and an unknown one names those there are", async ()
 test("a folder of no known layout says what is there and what was expected", async () => {
   const root = await makeTree(["pictures/1.png"]);
   await expect(scanFolder(root)).rejects.toThrow(
-    `scan: ${root}: no known layout; it has files in: pictures. Expected mvtec ` +
-      "(<class>/train/good, <class>/test/<good|defect>, <class>/ground_truth/<defect>) or plain " +
-      "(good, bad (or a folder per defect), mask); put the normal images into a folder named good",
+    new LoupeError(
+      "data",
+      [
+        `scan: ${root}: no known layout; it has files in: pictures. Looked for`,
+        "  realiad: realiad_jsons/<class>.json (or _sv, _fuiad_0.x) and <class>/{OK,NG}/.../S0001/*_C1_*.jpg",
+        "  visa: <object>/Data/Images/<Normal|Anomaly> and split_csv/1cls.csv, or 1cls/<object>/train/good",
+        "  mvtec3d: <class>/train/good/rgb, <class>/test/<good|defect>/{rgb,gt}",
+        "  btad: <class>/train/ok, <class>/test/<ok|ko>, <class>/ground_truth/ko",
+        "  mvtec: <class>/train/good, <class>/test/<good|defect>, <class>/ground_truth/<defect>",
+        "  plain: good, bad (or a folder per defect), mask",
+        "put the normal images into a folder named good",
+      ].join("\n"),
+    ),
   );
   await expect(scanFolder(await makeTree([]))).rejects.toThrow("it is empty");
-  await expect(scanFolder(root, { layout: "coco" })).rejects.toThrow('scan: unknown layout "coco"');
+  await expect(scanFolder(root, { layout: "coco" })).rejects.toThrow(
+    'scan: unknown layout "coco"; there is auto, realiad, realiad_sv, realiad_fuiad_0.0, ' +
+      "realiad_fuiad_0.1, realiad_fuiad_0.2, realiad_fuiad_0.4, visa, visa_2cls_highshot, " +
+      "visa_2cls_fewshot, mvtec3d, btad, mvtec, plain",
+  );
   await expect(scanFolder(join(root, "none"))).rejects.toThrow(
     `list: ${join(root, "none")}: no such file or folder; check the path`,
   );

@@ -12,13 +12,18 @@ export const badNames = /^(bad|ko|ng|anomal(y|ous)|abnormal|defect(s|ive)?)$/i;
 /** Names of folders with masks. */
 export const maskNames = /^(masks?|ground_truth)$/i;
 
+/** Whether a name is that of an image that is read. */
+export function isImage(path: string): boolean {
+  return imageEndings.test(path);
+}
+
 /** The images of a folder, and one finding for each file that is none. */
 export function imagesOf(folder: Folder): { images: string[]; findings: Finding[] } {
   const images: string[] = [];
   const findings: Finding[] = [];
   for (const path of folder.files) {
     const file = `${folder.root}/${path}`;
-    if (imageEndings.test(path)) images.push(path);
+    if (isImage(path)) images.push(path);
     else if (otherImages.test(path)) {
       const message = "PNG, JPEG and BMP are read, left out (convert it to PNG to use it)";
       findings.push({ level: "warning", file, message });
