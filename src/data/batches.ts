@@ -5,6 +5,7 @@
 import { LoupeError } from "../error.ts";
 import type { Sample } from "./dataset.ts";
 import { permutation, type Random } from "./random.ts";
+import type { Survival } from "./synthesis/synthesis.ts";
 import type { Transform } from "./transforms.ts";
 
 /**
@@ -19,6 +20,8 @@ export type Batch = {
   readonly labels: Uint8Array;
   readonly paths: readonly string[];
   readonly indices: Uint32Array;
+  /** Of all synthetic anomalies that a `synthesis` made: how much of what was painted counts as abnormal. */
+  readonly synthetic?: Survival;
 };
 
 /** How samples become batches. `side`: the size the transform was made for, in pixels. */
@@ -101,17 +104,25 @@ async function loadBatch(
   const pixels = side * side;
   const images = new Float32Array(size * pixels * 3);
   const masks = new Float32Array(size * pixels);
+  let synthetic: Survival | undefined;
   let next = 0;
   const loadSome = async () => {
     for (let i = next++; i < size && !isStopped(); i = next++) {
       const index = indices[i]!;
       const image = images.subarray(i * pixels * 3, (i + 1) * pixels * 3);
-      await transform(samples[index]!, index, image, masks.subarray(i * pixels, (i + 1) * pixels));
+      const mask = masks.subarray(i * pixels, (i + 1) * pixels);
+      const told = await transform(samples[index]!, index, image, mask);
+      if (told) synthetic = sumOf(synthetic, told);
     }
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, size) }, loadSome));
   const chosen = Array.from(indices, (index) => samples[index]!);
   const labels = Uint8Array.from(chosen, ({ label }) => label);
   const paths = chosen.map(({ path }) => path);
-  return { size, side, images, masks, labels, paths, indices: indices.slice() };
+  const rest = synthetic ? { synthetic } : {};
+  return { size, side, images, masks, labels, paths, indices: indices.slice(), ...rest };
+}
+
+function sumOf(a: Survival = { painted: 0, survived: 0 }, b: Survival): Survival {
+  return { painted: a.painted + b.painted, survived: a.survived + b.survived };
 }

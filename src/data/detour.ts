@@ -41,11 +41,12 @@ export function noisyDetour(
   const down = resizing(large, clean, "bilinear");
   const out = makeImage(size, size, 3, clean.data.slice());
   const mask = makeImage(size, size, 1);
-  for (const { box } of patches) {
+  for (const { box, covers } of patches) {
     const changed = outputBox(down, box);
     const needed = inputBox(down, changed);
     const pixels = blank(needed, 3);
-    for (const part of around(needed, box)) place(enlarged(image, up, part), pixels);
+    const seen = covers ? [needed] : around(needed, box);
+    for (const part of seen) place(enlarged(image, up, part), pixels);
     paintPatches(pixels, patches);
     place(resizeWindow(pixels, down, changed), wholeWindow(out));
     const marks = blank(needed, 1);
@@ -53,6 +54,12 @@ export function noisyDetour(
     place(resizeWindow(marks, down, changed), wholeWindow(mask));
   }
   return { image: out, mask };
+}
+
+/** The part `box` of an RGB image as it is at 1024 x 1024. */
+export function detourCut(image: Image): (box: Box) => Window {
+  const up = resizing(image, large, "bicubic");
+  return (box) => enlarged(image, up, box);
 }
 
 function enlarged(image: Image, up: Resizing, box: Box): Window {

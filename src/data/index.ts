@@ -67,7 +67,17 @@ export {
   stepsPerEpoch,
 } from "./sampler.ts";
 export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
-export type { Opacity, Strength, Synthesis, Texture } from "./synthesis/synthesis.ts";
+export { cutOff } from "./synthesis/coarse-noise.ts";
+export {
+  checkSynthesis,
+  type Opacity,
+  type Reach,
+  type Strength,
+  type Survival,
+  type Synthesis,
+  type Texture,
+} from "./synthesis/synthesis.ts";
+export { opacityOf } from "./synthesis/synthesise.ts";
 export { type TextureClass, textureClasses } from "./textures/classes.ts";
 export { type TextureScene, textureScene } from "./textures/scene.ts";
 export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";

@@ -11,8 +11,16 @@ import type { Window } from "./resize-passes.ts";
 /** Whether the pixel is background, where no anomaly shall be centred. */
 export type IsBackground = (row: number, column: number) => boolean;
 
-/** A box of noise: pixels `[bottom - top, right - left, 3]`. */
-export type Patch = { readonly box: Box; readonly pixels: Uint8Array };
+/**
+ * A box of noise: pixels `[bottom - top, right - left, 3]`. Of a patch that is no rectangle only the pixels with a 1 in `covers`
+ * show, and of those only the ones with a 1 in `marks` count as abnormal; without them all do.
+ */
+export type Patch = {
+  readonly box: Box;
+  readonly pixels: Uint8Array;
+  readonly covers?: Uint8Array;
+  readonly marks?: Uint8Array;
+};
 
 /**
  * `patches`: noise is drawn only for the pixels that show it. `reference`: first one value for every pixel of the image,
@@ -21,8 +29,9 @@ export type Patch = { readonly box: Box; readonly pixels: Uint8Array };
 export type DrawOrder = "patches" | "reference";
 
 /** Noise is uniform over 0..254: the reference's upper bound 255 is exclusive, so 255 never occurs. */
-const noiseEnd = 255;
-const mostPatches = 4;
+export const noiseEnd = 255;
+/** How many patches an image has at most. */
+export const mostPatches = 4;
 const mostTries = 200;
 
 /**
@@ -62,10 +71,18 @@ function drawAsReference(random: Random, size: number, isBackground?: IsBackgrou
     .map((box) => ({ box, pixels: cut(whole, box).data }));
 }
 
+/** The range `[low, high)` of half sides for images of this size. */
+export function halfSides(size: number): [low: number, high: number] {
+  return [Math.floor(size / 40), Math.floor(size / 10)];
+}
+
 /** One box, from four draws: half height, half width, centre row, centre column. */
-function drawBox(random: Random, size: number, isBackground?: IsBackground): Box | undefined {
-  const smallest = Math.floor(size / 40);
-  const largest = Math.floor(size / 10);
+export function drawBox(
+  random: Random,
+  size: number,
+  isBackground?: IsBackground,
+): Box | undefined {
+  const [smallest, largest] = halfSides(size);
   for (let tries = 0; tries < mostTries; tries++) {
     const halfHeight = random.int(smallest, largest);
     const halfWidth = random.int(smallest, largest);
@@ -84,27 +101,43 @@ function drawBox(random: Random, size: number, isBackground?: IsBackground): Box
 
 /** Writes what the patches show of an RGB window into it. */
 export function paintPatches(target: Window, patches: readonly Patch[]): void {
-  for (const { box, pixels } of patches) {
-    const seen = overlap(target, box);
-    if (!seen) continue;
-    const width = box.right - box.left;
-    for (let y = seen.top; y < seen.bottom; y++) {
-      const from = ((y - box.top) * width + seen.left - box.left) * 3;
-      const to = ((y - target.top) * target.columns + seen.left - target.left) * 3;
-      target.data.set(pixels.subarray(from, from + (seen.right - seen.left) * 3), to);
-    }
+  for (const { box, pixels, covers } of patches) {
+    eachRow(target, box, (from, to, count) => {
+      if (!covers) target.data.set(pixels.subarray(from * 3, (from + count) * 3), to * 3);
+      for (let i = 0; covers && i < count; i++) {
+        if (covers[from + i] === 0) continue;
+        const pixel = (from + i) * 3;
+        target.data.set(pixels.subarray(pixel, pixel + 3), (to + i) * 3);
+      }
+    });
   }
 }
 
-/** Writes 255 into a one-channel window where the patches are. */
+/** Writes 255 into a one-channel window where the patches show and count as abnormal, 0 where they only show. */
 export function paintMask(target: Window, patches: readonly Patch[]): void {
-  for (const { box } of patches) {
-    const seen = overlap(target, box);
-    if (!seen) continue;
-    for (let y = seen.top; y < seen.bottom; y++) {
-      const row = (y - target.top) * target.columns - target.left;
-      target.data.fill(255, row + seen.left, row + seen.right);
-    }
+  for (const { box, covers, marks } of patches) {
+    eachRow(target, box, (from, to, count) => {
+      if (!covers && !marks) target.data.fill(255, to, to + count);
+      for (let i = 0; (covers || marks) && i < count; i++) {
+        if (covers?.[from + i] === 0) continue;
+        target.data[to + i] = marks?.[from + i] === 0 ? 0 : 255;
+      }
+    });
+  }
+}
+
+/** The rows of a box that a window shows: first pixel in the box, first pixel in the window, how many. */
+function eachRow(
+  target: Window,
+  box: Box,
+  visit: (from: number, to: number, count: number) => void,
+): void {
+  const seen = overlap(target, box);
+  if (!seen) return;
+  for (let y = seen.top; y < seen.bottom; y++) {
+    const from = (y - box.top) * (box.right - box.left) + seen.left - box.left;
+    const to = (y - target.top) * target.columns + seen.left - target.left;
+    visit(from, to, seen.right - seen.left);
   }
 }
 

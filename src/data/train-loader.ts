@@ -5,7 +5,8 @@
 import { startWorkers } from "#codec";
 import { LoupeError } from "../error.ts";
 import { imageCache } from "./cache.ts";
-import { type TrainOptions, type Transform, trainTransform } from "./transforms.ts";
+import type { Synthesis } from "./synthesis/synthesis.ts";
+import { type TrainOptions, type Transform, trainTransform, withSynthesis } from "./transforms.ts";
 
 /** As for `trainTransform`, for all epochs. */
 export type LoaderOptions = Omit<TrainOptions, "epoch" | "cache"> & {
@@ -17,7 +18,8 @@ export type LoaderOptions = Omit<TrainOptions, "epoch" | "cache"> & {
 
 /** The items of each epoch. `close` ends the threads. */
 export type TrainLoader = {
-  readonly transform: (epoch: number) => Transform;
+  /** `synthesis`: of this epoch, instead of the one that `anomalies` has. */
+  readonly transform: (epoch: number, synthesis?: Synthesis) => Transform;
   readonly close: () => Promise<void>;
 };
 
@@ -42,7 +44,8 @@ export function trainLoader(options: LoaderOptions): TrainLoader {
   const cache = imageCache(cacheBytes);
   const rest = { ...(report ? { report } : {}), ...(read ? { read } : {}) };
   return {
-    transform: (epoch) => trainTransform({ ...shared, ...rest, epoch, cache }),
+    transform: (epoch, synthesis) =>
+      trainTransform({ ...withSynthesis(shared, synthesis), ...rest, epoch, cache }),
     close: () => Promise.resolve(),
   };
 }

@@ -12,18 +12,20 @@ import { binaryMask, decodeMask, fractionalMask, type MaskOptions, sizeFinding }
 import { normalise } from "./normalise.ts";
 import { seededRandom } from "./random.ts";
 import { type Filter, resize } from "./resize.ts";
+import { checkSynthesis, type Survival, type Synthesis } from "./synthesis/synthesis.ts";
 import { cleanImage, type NoiseOptions, whiteNoise } from "./white-noise.ts";
 
 /**
  * Loads one sample into `image` `[size, size, 3]` (normalised) and `mask` `[size, size]`. `index`: place of the sample in
- * its list, which together with seed and epoch decides what is random.
+ * its list, which together with seed and epoch decides what is random. Tells how much of the anomalies that a `synthesis`
+ * painted counts as abnormal.
  */
 export type Transform = (
   sample: Sample,
   index: number,
   image: Float32Array,
   mask: Float32Array,
-) => Promise<void>;
+) => Promise<Survival | undefined>;
 
 /** How images and masks are read and resized. `size`: side in pixels. */
 export type LoadOptions = MaskOptions &
@@ -62,6 +64,7 @@ export function trainTransform(options: TrainOptions): Transform {
   if (anomalies === false) return plainTransform(options, fractionalMask, cache);
   const plainly = plainTransform(options, fractionalMask, cache);
   const noise: NoiseOptions = { ...anomalies, version };
+  if (noise.synthesis) checkSynthesis(noise.synthesis);
   const detour = version === "2025" && anomalies.detour !== false;
   return async (sample, index, image, mask) => {
     if (sample.label === 1) return plainly(sample, index, image, mask);
@@ -74,7 +77,17 @@ export function trainTransform(options: TrainOptions): Transform {
     const noisy = whiteNoise(kept.source ?? kept.clean, size, random, noise, kept.clean);
     normalise(noisy.image, image);
     for (let i = 0; i < mask.length; i++) mask[i] = noisy.mask.data[i]! / 255;
+    return noisy.survival;
   };
+}
+
+/** The options with this synthesis, if there is one and anomalies are made at all. */
+export function withSynthesis<T extends Pick<TrainOptions, "anomalies">>(
+  options: T,
+  synthesis: Synthesis | undefined,
+): T {
+  if (!synthesis || options.anomalies === false) return options;
+  return { ...options, anomalies: { ...options.anomalies, synthesis } };
 }
 
 /** Evaluation: images are resized and normalised, masks are 1 where the resized mask is above one half. */
@@ -99,13 +112,14 @@ function plainTransform(
     });
     normalise(clean, image);
     mask.fill(0);
-    if (sample.maskPath === undefined) return;
+    if (sample.maskPath === undefined) return undefined;
     const whole = await readFittingMask(sample.path, decoded, sample.maskPath, options);
     mask.set(toMask(whole, size, filters.mask));
     if (sample.label === 1 && !mask.some((v) => v > 0)) {
       const message = `nothing is left of the mask at this size, its image stays defective: ${size}`;
       options.report?.({ level: "warning", file: sample.maskPath, message });
     }
+    return undefined;
   };
 }
 

@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, LoupeError } from "../error.ts";
 import type { Sample } from "./dataset.ts";
 import type { Finding, Report } from "./finding.ts";
+import type { Survival, Synthesis } from "./synthesis/synthesis.ts";
 import type { TrainOptions, Transform } from "./transforms.ts";
 
 /** The options that can be sent to another thread. */
@@ -21,6 +22,8 @@ export type Order = {
   readonly epoch: number;
   readonly sample: Sample;
   readonly index: number;
+  /** Of this epoch, instead of the one that the options have. */
+  readonly synthesis?: Synthesis;
 };
 
 /** The item, or why there is none. */
@@ -29,12 +32,13 @@ export type Answer = {
   readonly findings: readonly Finding[];
   readonly image?: Float32Array;
   readonly mask?: Float32Array;
+  readonly survival?: Survival;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 };
 
 /** Running threads. */
 export type Workers = {
-  readonly transform: (epoch: number) => Transform;
+  readonly transform: (epoch: number, synthesis?: Synthesis) => Transform;
   readonly close: () => Promise<void>;
 };
 
@@ -57,10 +61,12 @@ export function startWorkers(
   const setup: WorkerSetup = { options, cacheBytes: Math.floor(cacheBytes / count) };
   const threads = Array.from({ length: count }, () => startThread(setup, report, execArgv));
   return {
-    transform: (epoch) => async (sample, index, image, mask) => {
-      const made = await threads[index % count]!.make({ epoch, sample, index });
+    transform: (epoch, synthesis) => async (sample, index, image, mask) => {
+      const order = { epoch, sample, index, ...(synthesis ? { synthesis } : {}) };
+      const made = await threads[index % count]!.make(order);
       image.set(made.image!);
       mask.set(made.mask!);
+      return made.survival;
     },
     close: async () => {
       await Promise.all(threads.map(({ stop }) => stop()));
