@@ -64,11 +64,15 @@ export class Curriculum {
     };
   }
 
-  /** The numbers of an epoch that the loss reads: γ if it is scheduled, then those of the weights. Empty if there are none. */
+  /**
+   * The numbers of an epoch that the loss reads: γ if it is scheduled (of normal and of abnormal pixels, where they differ), then
+   * those of the weights. Empty if there are none.
+   */
   controls(epoch: number): readonly number[] {
     const at = this.position(epoch);
     const { gamma, weights } = this.hooks;
-    return [...(gamma ? [gamma.gamma(at)] : []), ...(weights?.controls(at) ?? [])];
+    const gammas = gamma ? [gamma.gamma(at), ...(gamma.abnormal ? [gamma.abnormal(at)] : [])] : [];
+    return [...gammas, ...(weights?.controls(at) ?? [])];
   }
 
   observe(losses: Float32Array, meanLoss: number, batch: Batch): void {

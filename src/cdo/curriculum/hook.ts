@@ -32,7 +32,10 @@ export interface Surroundings {
 export interface Hook {
   /** Before the first step of a training, or of a resumed one (then `loadState` comes after it). */
   begin?(around: Surroundings): Promise<void>;
-  /** Told after each step. `losses`: ℓ of each image of the batch, in its order; empty unless a weight hook is at work. */
+  /**
+   * Told after each step. `losses`: ℓ of the parts of the images `[2 · N]` as `partLosses` gives them, the images in the order of the
+   * batch; empty unless a weight hook is at work.
+   */
   observe?(losses: Float32Array, meanLoss: number, batch: Batch): void;
   /** After the last step of an epoch, before anything is saved. */
   endEpoch?(at: EpochPosition, around: Surroundings): Promise<void>;
@@ -60,9 +63,9 @@ export interface WeightHook extends Hook {
   controls(at: EpochPosition): readonly number[];
   /**
    * Inside the step, without a gradient.
-   * @param losses ℓ of each image, `[N]`, not negative
+   * @param losses ℓ of the parts of the images `[2 · N]`: the normal pixels of each image, then the abnormal ones; −1 where it has none
    * @param controls of this epoch, `[k]`
-   * @returns weights `[N]`, 0..1 unless the rule says otherwise
+   * @returns weights of the same shape, 0..1 unless the rule says otherwise
    */
   weigh(losses: Tensor, controls: Tensor): Tensor;
 }
@@ -70,4 +73,6 @@ export interface WeightHook extends Hook {
 /** The exponent of OOM's weights. */
 export interface GammaHook extends Hook {
   gamma(at: EpochPosition): number;
+  /** That of abnormal pixels, where it is another one. */
+  abnormal?(at: EpochPosition): number;
 }

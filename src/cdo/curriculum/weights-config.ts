@@ -35,6 +35,10 @@ export type WeightConfig =
       readonly to?: number;
     };
 
+type Filled<T> = T extends unknown ? Required<T> : never;
+/** `WeightConfig` with everything filled in. */
+export type CompleteWeights = Filled<WeightConfig>;
+
 const median = { b: 0.5 };
 const share = fields.number("a share above 0, at most 1", (v) => v > 0 && v <= 1);
 const inside = fields.number("a number above 0 and below 1", (v) => v > 0 && v < 1);
@@ -77,6 +81,6 @@ export const weightNames = Object.keys(forms) as readonly WeightConfig["name"][]
  * @param where the place it stands in, such as `curriculum.weights`
  * @throws LoupeError `config` naming the field and its rule
  */
-export function weightConfig(given: unknown, where: string): WeightConfig {
-  return namedConfig(given, where, forms) as WeightConfig;
+export function weightConfig(given: unknown, where: string): CompleteWeights {
+  return namedConfig(given, where, forms) as CompleteWeights;
 }
