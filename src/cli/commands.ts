@@ -1,6 +1,7 @@
 /** All commands, in the order of `loupe --help`. */
 import type { CommandSpec } from "./command.ts";
 import { dataCheck, dataDemo } from "./data.ts";
+import { dataIndex } from "./data-index.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { features } from "./features.ts";
@@ -20,6 +21,7 @@ const working: readonly CommandSpec[] = [
   features,
   dataCheck,
   dataDemo,
+  dataIndex,
   weightsList,
   weightsFetch,
   weightsShow,

@@ -1,16 +1,16 @@
 /** What is done with a trained detector: predict the test images, measure, choose thresholds, write it all into the run folder. */
 import { relative } from "node:path";
-import type { Dataset } from "../data/index.ts";
 import {
   chooseThresholds,
   type Detector,
-  evaluatePredictions,
   type Prediction,
   type RunFolder,
   type Thresholds,
 } from "../detector/index.ts";
-import type { Evaluation, ProtocolName } from "../metrics/index.ts";
+import type { ProtocolName } from "../metrics/index.ts";
 import { type ColourScale, fitColourScale, scoresCsv } from "../report/index.ts";
+import type { RunData } from "./class-data.ts";
+import { type ClassedEvaluation, evaluateClasses } from "./class-evaluation.ts";
 import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
 import { predictSamples, type Reading, type Work } from "./predicting.ts";
 import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
@@ -35,7 +35,7 @@ export interface EvaluationOptions extends Reading {
 
 export interface RunEvaluation {
   /** undefined without test images. */
-  readonly evaluation: Evaluation | undefined;
+  readonly evaluation: ClassedEvaluation | undefined;
   readonly best: BestByMetric | undefined;
   readonly thresholds: Thresholds;
   /** undefined when nothing was predicted. */
@@ -46,13 +46,13 @@ export interface RunEvaluation {
 /** Metrics only, in the course of a training. */
 export async function measure(
   detector: Detector,
-  dataset: Dataset,
+  dataset: RunData,
   options: EvaluationOptions,
   work: Work,
-): Promise<Evaluation> {
+): Promise<ClassedEvaluation> {
   const { test } = dataset;
   const predictions = await predictSamples(detector, test, "evaluating", work, options);
-  return evaluatePredictions(predictions, detector.images.size, options.protocol);
+  return evaluateClasses(test, predictions, detector.images.size, options.protocol);
 }
 
 /**
@@ -61,7 +61,7 @@ export async function measure(
  */
 export async function evaluateRun(
   detector: Detector,
-  dataset: Dataset,
+  dataset: RunData,
   run: Sink,
   options: EvaluationOptions,
   work: Work & { readonly epoch: number; readonly history?: readonly EpochMetrics[] },
@@ -72,7 +72,7 @@ export async function evaluateRun(
   const { test } = dataset;
   const predictions = await predictSamples(detector, test, "evaluating", work, options);
   const evaluation =
-    predictions.length > 0 ? evaluatePredictions(predictions, size, options.protocol) : undefined;
+    predictions.length > 0 ? evaluateClasses(test, predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
   const onTrain = plan.from === "train" && !options.thresholds;
   const calibration = onTrain
@@ -106,7 +106,7 @@ function choose(
 async function writeResults(
   run: Sink,
   { evaluation, best, thresholds, predictions }: RunEvaluation,
-  dataset: Dataset,
+  { test, testRoot }: RunData,
   epoch: number,
 ): Promise<void> {
   await run.writeJson("thresholds.json", thresholds);
@@ -119,22 +119,22 @@ async function writeResults(
     chosen_thresholds: thresholds,
     ...(best ? { best_on_test: best, note } : {}),
   });
-  const name = dataset.test[0]?.className ?? "";
+  const name = test[0]?.className ?? "";
   await run.writeText("metrics.csv", metricCsv(name, evaluation, best));
-  const rows = predictions.map((p) => ({ ...p, path: relative(dataset.root, p.path) }));
+  const rows = predictions.map((p) => ({ ...p, path: relative(testRoot, p.path) }));
   await run.writeText("scores.csv", scoresCsv(rows, thresholds.image));
 }
 
 async function writePictures(
   run: Sink,
   { predictions, thresholds, scale }: RunEvaluation & { readonly scale: ColourScale },
-  { root, test }: Dataset,
+  { testRoot, test }: RunData,
   size: number,
   options: EvaluationOptions,
   work: Work,
 ): Promise<void> {
   await run.writeJson(colourScaleFile, scale);
-  const names = namesOf(root, test);
+  const names = namesOf(testRoot, test);
   const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);
   if (options.maps) await writeMaps(names, predictions, size, write);
   const look = { size, scale, threshold: thresholds.image };

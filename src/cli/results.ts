@@ -1,6 +1,7 @@
 /** Metrics as people and spreadsheets want them: the last epoch's, and the best on test only under that name. */
 import type { Evaluation } from "../metrics/index.ts";
 import { type Column, formatTable, metricsCsv } from "../report/index.ts";
+import { type ClassedEvaluation, classRows } from "./class-evaluation.ts";
 
 /** One evaluation in the course of a training. */
 export interface EpochMetrics {
@@ -69,15 +70,35 @@ export function metricTable(
   return formatTable(rows, best ? [...columns, ...extra] : columns);
 }
 
-/** The table of a run in the form of the references, in percent; the best on test stand in columns named so. */
+/** A line for each class and the mean, in percent. */
+export function classTable(evaluation: ClassedEvaluation, title: string): string {
+  const columns: Column[] = [
+    { key: "class", title: `${evaluation.protocol}, ${title}, %` },
+    ...Object.keys(evaluation.metrics).map((key) => {
+      return { key, title: metricTitle(key), format: "percent" as const };
+    }),
+  ];
+  const rows = classRows("", evaluation).map(({ name, metrics }) => ({ class: name, ...metrics }));
+  return formatTable(rows, columns);
+}
+
+/**
+ * The table of a run in the form of the references, in percent: a row for each class, then their mean. The best on test, of
+ * several classes that of the mean, stand in columns named so.
+ */
 export function metricCsv(
   name: string,
-  evaluation: Pick<Evaluation, "metrics">,
+  evaluation: Pick<ClassedEvaluation, "metrics" | "classes">,
   best?: BestByMetric,
 ): string {
   const extra = Object.entries(best ?? {}).map(([key, { value }]) => [
     `${key}_best_on_test`,
     value,
   ]);
-  return metricsCsv([{ name, metrics: { ...evaluation.metrics, ...Object.fromEntries(extra) } }]);
+  const rows = classRows(name, evaluation);
+  const last = rows.pop() as (typeof rows)[number];
+  return metricsCsv([
+    ...rows,
+    { name: last.name, metrics: { ...last.metrics, ...Object.fromEntries(extra) } },
+  ]);
 }

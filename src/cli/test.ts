@@ -1,11 +1,12 @@
 /** `loupe test`: evaluates a trained run again, on its own test images or on others. */
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { type Dataset, scanFolder } from "../data/index.ts";
+import { scanFolder } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { openClass } from "./class-data.ts";
+import { openData, type RunData, recordedChoice, withoutTaken } from "./class-data.ts";
 import type { CommandSpec, Outcome } from "./command.ts";
+import { meta } from "./data-options.ts";
 import {
   type EvaluationOptions,
   evaluateRun,
@@ -32,7 +33,7 @@ import {
   threshold,
 } from "./options.ts";
 import type { Work } from "./predicting.ts";
-import { metricTable } from "./results.ts";
+import { classTable, metricTable } from "./results.ts";
 import { RunLog } from "./run-log.ts";
 import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
@@ -40,11 +41,13 @@ import type { Told } from "./settings.ts";
 import { folderSink } from "./sink.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold } from "./threshold-plan.ts";
+import { jointName } from "./train-folder.ts";
 import { optionsOf, type TrainRecord, trainRecord } from "./train-settings.ts";
 
 const settings = z.strictObject({
   data,
   class: classes,
+  meta,
   adapter,
   batchSize,
   memoryLimit,
@@ -77,13 +80,13 @@ export const test: CommandSpec = {
     const told = await read(settings);
     const run = await RunFolder.open(args[0]!);
     const record = await trainRecord(run);
-    const { dataset, isOwn } = await openData(record, told, terminal);
+    const { dataset, isOwn } = await openImages(record, told, terminal);
     const target: Sink =
       told.settings.output !== undefined
         ? folderSink(told.settings.output)
         : isOwn
           ? run
-          : folderSink(join(run.path, `test-on-${dataset.classes[0]}`.replaceAll("/", "_")));
+          : folderSink(join(run.path, `test-on-${testedName(dataset)}`.replaceAll("/", "_")));
     const options = await optionsFor(run, record, told, isOwn);
     planThreshold(options.threshold, dataset);
     using interrupt = listenForInterrupt(terminal, "stopping");
@@ -96,47 +99,58 @@ export const test: CommandSpec = {
       return evaluateRun(detector, dataset, target, options, all);
     });
     const { evaluation } = result;
-    log.write("test", { data: dataset.root, output: target.path, metrics: evaluation?.metrics });
+    log.write("test", {
+      data: dataset.testRoot,
+      output: target.path,
+      metrics: evaluation?.metrics,
+    });
     await log.flush();
     return describe(dataset, target, result);
   },
 };
 
+function testedName({ test: samples }: RunData): string {
+  return jointName([...new Set(samples.map(({ className }) => className))]);
+}
+
 /** The run's test images, or those given; `isOwn` tells which. */
-async function openData(
+async function openImages(
   record: TrainRecord,
   { settings: given }: Told<typeof settings>,
   terminal: Terminal,
-): Promise<{ dataset: Dataset; isOwn: boolean }> {
-  const root = given.data === undefined ? record.data.root : resolve(given.data);
-  const isOwn = root === record.data.root && given.class === undefined;
+): Promise<{ dataset: RunData; isOwn: boolean }> {
+  const own = recordedChoice(record);
+  const root = given.data === undefined ? own.root : resolve(given.data);
+  const isOther = given.class !== undefined || given.meta !== undefined;
+  const isOwn = root === own.root && !isOther;
   const how = {
-    layout: given.layout ?? (isOwn ? (record.data.layout ?? undefined) : undefined),
-    testFraction: given.testFraction ?? record.data.testFraction ?? undefined,
-    maskThreshold: given.maskThreshold,
+    layout: given.layout ?? (isOwn ? own.layout : undefined),
+    testFraction: given.testFraction ?? own.testFraction,
   };
-  const name = isOwn ? record.data.class : await onlyClass(root, given.class, record.data.class);
-  const dataset = await openClass(root, name, how, record.seed, terminal);
+  const meta = given.meta === undefined ? undefined : resolve(given.meta);
+  const trained = record.data.testClasses ?? own.classes ?? [];
+  const classes = given.class ?? (meta || isOwn ? undefined : await classesLike(root, trained));
+  const { splitSeed } = own;
+  const choice = isOwn ? { ...own, ...how } : { root, classes, meta, splitSeed, ...how };
+  const reading = { label: record.data.class, maskThreshold: given.maskThreshold };
+  const data = await openData(choice, reading, terminal);
+  const dataset = isOwn ? data : await withoutTaken(data, record.data.taken ?? {}, terminal);
   if (dataset.test.length > 0) return { dataset, isOwn };
+  const names = dataset.classes.join(", ");
   throw new LoupeError(
     "data",
-    `${root}: class ${name} has no test images; loupe predict takes any images`,
+    `${root}: class ${names} has no test images; loupe predict takes any images`,
   );
 }
 
-async function onlyClass(
-  root: string,
-  wanted: readonly string[] | undefined,
-  trained: string,
-): Promise<string> {
-  if (wanted?.length === 1) return wanted[0]!;
-  if (wanted) throw new LoupeError("config", "test: one --class at a time");
+/** The classes that the run was tested on, or the only one. */
+async function classesLike(root: string, tested: readonly string[]): Promise<readonly string[]> {
   const { classes: found } = await scanFolder(root);
-  if (found.length === 1) return found[0]!;
-  if (found.includes(trained)) return trained;
+  if (found.length === 1) return found;
+  if (tested.every((name) => found.includes(name))) return tested;
   throw new LoupeError(
     "config",
-    `test: ${root} has the classes ${found.join(", ")}; give one with --class`,
+    `test: ${root} has the classes ${found.join(", ")}; give one or more with --class`,
   );
 }
 
@@ -162,11 +176,15 @@ async function optionsFor(
 }
 
 function describe(
-  { root, test: samples }: Dataset,
+  { testRoot: root, test: samples }: RunData,
   { path }: Sink,
   { evaluation, thresholds }: RunEvaluation,
 ): Outcome {
-  const table = evaluation ? metricTable(evaluation, "value") : "";
+  const table = !evaluation
+    ? ""
+    : evaluation.classes
+      ? classTable(evaluation, "value")
+      : metricTable(evaluation, "value");
   const { image, pixel, source } = thresholds;
   const cut = `defective from ${image.toPrecision(4)} (image), ${pixel.toPrecision(4)} (pixel): ${source}`;
   return {

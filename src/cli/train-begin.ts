@@ -1,11 +1,18 @@
 /** A new run of `loupe train`: from images and weights to a finished run folder. */
 import { rm, rmdir } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Device } from "../core/index.ts";
-import type { Dataset } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { fingerprint, openClass, requireTraining } from "./class-data.ts";
+import {
+  choiceOf,
+  type DataChoice,
+  fingerprint,
+  openData,
+  type RunData,
+  requireTraining,
+  takenFromTest,
+} from "./class-data.ts";
+import type { RecordedData } from "./data-options.ts";
 import { describeEnvironment } from "./environment.ts";
 import { choosePrecision, wantedPrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
@@ -22,7 +29,7 @@ import {
   finishRun,
   type StartOfRun,
 } from "./train-finish.ts";
-import { isRun } from "./train-folder.ts";
+import { isRun, type Place } from "./train-folder.ts";
 import { optionsOf, type TrainRecord, type TrainTold } from "./train-settings.ts";
 
 /** A new run. Everything that can be wrong with images and weights comes out before the folder is made. */
@@ -35,9 +42,10 @@ export async function beginRun(
   using said = collectSaid(terminal);
   refuseExisting(place.path, settings.overwrite ?? false);
   const seed = settings.seed ?? 1;
-  const root = resolve(settings.data as string);
-  const dataset = await openClass(root, place.className, settings, seed, terminal);
-  requireTraining(dataset, place.className);
+  const choice = choiceOf(settings, place.classes ?? [place.className]);
+  const reading = { label: place.className, maskThreshold: settings.maskThreshold };
+  const dataset = await openData(choice, reading, terminal);
+  requireTraining(dataset);
   planThreshold(settings.threshold, dataset);
   const precision = choosePrecision(wantedPrecision(settings), device, terminal);
   const config = method.config({ ...settings, precision });
@@ -52,7 +60,7 @@ export async function beginRun(
     method: method.name,
     config: detector.config,
     seed,
-    data: await describeData(dataset, place.className, settings),
+    data: await describeData(dataset, choice, place, settings),
     weights: known.record,
     environment: { ...describeEnvironment(device), started: new Date().toISOString() },
     options,
@@ -63,7 +71,8 @@ export async function beginRun(
     log.write("start", { train: dataset.train.length, test: dataset.test.length });
     announce(terminal, dataset, place);
     await run.saveFrozen(await detector.frozenState());
-    const job = { detector, dataset, run, log, seed, options: evaluationOf(options) };
+    const { sampler } = settings;
+    const job = { detector, dataset, run, log, seed, sampler, options: evaluationOf(options) };
     return await finishRun({ ...job, checkpoint: undefined }, place, work);
   } catch (error) {
     // without a single step there is nothing to go on with: no half of a run stays behind
@@ -83,7 +92,7 @@ function refuseExisting(path: string, overwrite: boolean): void {
 async function completeTeacher(
   teacher: Teacher,
   config: Readonly<Record<string, unknown>>,
-  { device, dataset, seed }: { device: Device; dataset: Dataset; seed: number },
+  { device, dataset, seed }: { device: Device; dataset: RunData; seed: number },
 ): Promise<Teacher> {
   if (teacher.state) return teacher;
   const { backbone, imageSize, batchSize } = config as {
@@ -104,14 +113,30 @@ async function discard(run: RunFolder): Promise<void> {
   await rmdir(run.path).catch(() => {}); // other files were there before
 }
 
-async function describeData(dataset: Dataset, name: string, settings: TrainTold["settings"]) {
+async function describeData(
+  dataset: RunData,
+  choice: DataChoice,
+  place: Place,
+  { sampler }: TrainTold["settings"],
+): Promise<RecordedData> {
+  const { root, testRoot, train, test } = dataset;
+  const testClasses = [...new Set(test.map(({ className }) => className))];
   return {
-    root: dataset.root,
-    class: name,
-    layout: settings.layout ?? null,
-    testFraction: settings.testFraction ?? null,
-    train: dataset.train.length,
-    test: dataset.test.length,
-    fingerprint: await fingerprint(dataset.root, dataset.train),
+    root,
+    class: place.className,
+    classes: place.classes ? [...place.classes] : null,
+    layout: choice.layout ?? null,
+    testFraction: choice.testFraction ?? null,
+    mode: choice.mode ?? null,
+    meta: choice.meta ?? null,
+    splitSeed: choice.splitSeed,
+    testRoot: testRoot === root ? null : testRoot,
+    testClasses: choice.test && testClasses.length > 0 ? testClasses : null,
+    allowOverlap: choice.allowOverlap ?? null,
+    sampler: sampler ?? "naive",
+    taken: await takenFromTest(dataset, choice.mode),
+    train: train.length,
+    test: test.length,
+    fingerprint: await fingerprint(root, train),
   };
 }

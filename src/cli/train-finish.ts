@@ -1,8 +1,7 @@
 /** What new and resumed runs share: how they start, how they are told, how they end. */
 import type { Device } from "../core/index.ts";
-import type { Dataset } from "../data/index.ts";
 import type { Detector } from "../detector/index.ts";
-import { countLabels } from "./class-data.ts";
+import { countLabels, type RunData } from "./class-data.ts";
 import { Interrupted } from "./interrupt.ts";
 import type { Method } from "./methods.ts";
 import type { Work } from "./predicting.ts";
@@ -21,7 +20,7 @@ export interface StartOfRun {
 export interface FinishedRun {
   readonly className: string;
   readonly path: string;
-  readonly dataset: Dataset;
+  readonly dataset: RunData;
   readonly result: TrainingResult;
   readonly epochs: number;
 }
@@ -61,11 +60,14 @@ export function evaluationOf({
 
 export function announce(
   terminal: Terminal,
-  { train, test }: Dataset,
+  { root, testRoot, train, test }: RunData,
   { className, path }: Place,
 ): void {
+  const defective = train.some(({ label }) => label === 1);
+  const taught = defective ? `${countLabels(train)}` : `${train.length} images`;
+  const where = testRoot === root ? "" : ` in ${testRoot}`;
   terminal.info(
-    `${className}: ${train.length} images to train on, ${countLabels(test)} to test; run folder ${path}`,
+    `${className}: ${taught} to train on, ${countLabels(test)} to test${where}; run folder ${path}`,
   );
 }
 

@@ -5,7 +5,10 @@ import { LoupeError } from "../error.ts";
 
 /** A class and its folder. */
 export interface Place {
+  /** Of a joint training a name for all its classes. */
   readonly className: string;
+  /** The classes of a joint training. */
+  readonly classes?: readonly string[] | undefined;
   readonly path: string;
   /** Go on with what is there. */
   readonly resume: boolean;
@@ -37,6 +40,23 @@ export function placesOf(
           : join(output, safe);
     return { className, path, resume: resume && isRun(path) };
   });
+}
+
+/** The one folder of a training on all classes together. */
+export function jointPlace(
+  classes: readonly string[],
+  prefix: { readonly method: string; readonly backbone: string },
+  output: string | undefined,
+  resume: boolean,
+): Place {
+  const [place] = placesOf([jointName(classes)], prefix, output, resume);
+  return { ...(place as Place), classes };
+}
+
+/** `bottle+cable`; where that is long, the first and how many more: `bottle+14`. */
+export function jointName(classes: readonly string[]): string {
+  const all = classes.join("+");
+  return all.length <= 60 ? all : `${classes[0]}+${classes.length - 1}`;
 }
 
 /** A name from outside as a part of a path. */

@@ -2,7 +2,7 @@
 import { averageRow, type Column, formatTable } from "../report/index.ts";
 import type { Outcome } from "./command.ts";
 import type { ExitCode } from "./exit.ts";
-import { metricTable, metricTitle } from "./results.ts";
+import { classTable, metricTable, metricTitle } from "./results.ts";
 import type { FinishedRun } from "./train-finish.ts";
 
 export function describeRuns(
@@ -24,11 +24,12 @@ function describeOne({ className, path, result }: FinishedRun): string {
   const { evaluation, best, thresholds } = result;
   const { image, pixel, source } = thresholds;
   const threshold = `defective from ${image.toPrecision(4)} (image), ${pixel.toPrecision(4)} (pixel): ${source}`;
+  const classes = evaluation?.classes ? [classTable(evaluation, "last epoch"), ""] : [];
   const table = evaluation
-    ? metricTable(evaluation, "last epoch", best)
+    ? metricTable(evaluation, classes.length > 0 ? "average" : "last epoch", best)
     : "no test images, so no metrics";
   const note = best ? ["", "best on test is chosen on the test images: not a result"] : [];
-  return [`${className}: ${path}`, "", table, ...note, "", threshold].join("\n");
+  return [`${className}: ${path}`, "", ...classes, table, ...note, "", threshold].join("\n");
 }
 
 function describeMany(finished: readonly FinishedRun[]): string {
@@ -56,6 +57,7 @@ function runJson({ className, path, epochs, result }: FinishedRun): Record<strin
     losses,
     protocol: evaluation?.protocol ?? null,
     metrics: evaluation?.metrics ?? null,
+    ...(evaluation?.classes ? { classes: evaluation.classes } : {}),
     ...(best ? { best_on_test: best } : {}),
     thresholds,
     warnings: evaluation?.warnings ?? [],

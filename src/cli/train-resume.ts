@@ -1,9 +1,13 @@
 /** A stopped run of `loupe train` goes on under its own settings, on the images it began with. */
-import { resolve } from "node:path";
-import type { Dataset } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { fingerprint, openClass, requireTraining } from "./class-data.ts";
+import {
+  fingerprint,
+  openData,
+  type RunData,
+  recordedChoice,
+  requireTraining,
+} from "./class-data.ts";
 import { describeEnvironment } from "./environment.ts";
 import { recordedPlans } from "./plans.ts";
 import { requireSamePrecision } from "./precision.ts";
@@ -81,7 +85,11 @@ export async function resumeRun(
       ? `going on in epoch ${epoch + 1}${where} of ${detector.epochs}`
       : `all ${detector.epochs} epochs are trained; evaluating again`,
   );
-  const job = { detector, dataset, run, log, seed, options: evaluationOf(options), checkpoint };
+  const sampler = record.data.sampler ?? undefined;
+  const job = {
+    ...{ detector, dataset, run, log, seed, sampler, checkpoint },
+    options: evaluationOf(options),
+  };
   return await finishRun(job, place, work);
 }
 
@@ -91,16 +99,11 @@ async function reopenData(
   { settings }: TrainTold,
   { maskThreshold }: TrainRecord["options"],
   terminal: Terminal,
-): Promise<Dataset> {
-  const { class: name, layout, testFraction, fingerprint: before } = record.data;
-  const root = settings.data === undefined ? record.data.root : resolve(settings.data);
-  const data = {
-    layout: layout ?? undefined,
-    testFraction: testFraction ?? undefined,
-    maskThreshold: maskThreshold ?? undefined,
-  };
-  const dataset = await openClass(root, name, data, record.seed, terminal);
-  requireTraining(dataset, name);
+): Promise<RunData> {
+  const { class: name, fingerprint: before } = record.data;
+  const reading = { label: name, maskThreshold: maskThreshold ?? undefined };
+  const dataset = await openData(recordedChoice(record, settings), reading, terminal);
+  requireTraining(dataset);
   if ((await fingerprint(dataset.root, dataset.train)) === before) return dataset;
   const now = `${dataset.train.length} now, ${record.data.train} then`;
   throw new LoupeError(

@@ -2,7 +2,7 @@
  * One training run in its folder: train, save, evaluate. What is saved at a stop holds everything that the next step depends
  * on, so a run that was stopped and resumed ends in the same bits as one that was not.
  */
-import type { Dataset, SamplerName } from "../data/index.ts";
+import type { SamplerName } from "../data/index.ts";
 import {
   type Detector,
   fit as fitDetector,
@@ -11,6 +11,7 @@ import {
   type TrainingCheckpoint,
 } from "../detector/index.ts";
 import { percent } from "../report/index.ts";
+import type { RunData } from "./class-data.ts";
 import { type EvaluationOptions, evaluateRun, measure, type RunEvaluation } from "./evaluation.ts";
 import { Interrupted } from "./interrupt.ts";
 import type { Work } from "./predicting.ts";
@@ -24,7 +25,7 @@ const leastBetweenSaves = 30_000;
 
 export interface TrainingJob {
   readonly detector: Detector;
-  readonly dataset: Dataset;
+  readonly dataset: RunData;
   readonly run: RunFolder;
   readonly log: RunLog;
   readonly seed: number;

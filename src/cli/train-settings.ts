@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import { dataChoices, type RecordedData, recordedData } from "./data-options.ts";
 import { flag, type Settings, whole } from "./flags.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
 import {
@@ -64,6 +65,7 @@ const common = {
   images,
   layout,
   testFraction,
+  ...dataChoices,
   maskThreshold,
 };
 
@@ -81,17 +83,6 @@ export const allTrainSettings: Settings = z.strictObject(
 
 export type TrainTold = Told<typeof commonSettings>;
 export type TrainSettings = z.infer<typeof commonSettings>;
-
-const recordedData = z.looseObject({
-  root: z.string(),
-  class: z.string(),
-  layout: z.string().nullable(),
-  testFraction: z.number().nullable(),
-  train: z.int(),
-  test: z.int(),
-  /** Of names and sizes of the training images. */
-  fingerprint: z.string(),
-});
 
 /** What was asked for besides; a later call may say otherwise. */
 const recordedOptions = z.looseObject({
@@ -118,7 +109,7 @@ export interface TrainRecord extends RunRecord {
   /** Of the experiment: runs of one name differ in class and seed only. */
   readonly name: string;
   readonly role: "baseline" | "treatment" | "control" | null;
-  readonly data: Readonly<z.infer<typeof recordedData>>;
+  readonly data: RecordedData;
   readonly options: Readonly<z.infer<typeof recordedOptions>>;
 }
 
@@ -168,7 +159,18 @@ export function resumedConfig({ config }: TrainRecord, method: Method, { given }
 }
 
 /** Settings that decide the weights. */
-const deciding = ["class", "seed", "layout", "testFraction", "weights"] as const;
+const deciding = [
+  "class",
+  "seed",
+  "layout",
+  "testFraction",
+  "mode",
+  "splitSeed",
+  "testClass",
+  "joint",
+  "sampler",
+  "weights",
+] as const;
 
 /** Throws `config`, naming each flag that differs from what the run was started with. */
 export function refuseConflicts(
@@ -179,10 +181,15 @@ export function refuseConflicts(
 ): void {
   const { given, written } = told;
   const before: Record<string, unknown> = {
-    class: [record.data.class],
+    class: record.data.classes ?? [record.data.class],
     seed: record.seed,
     layout: record.data.layout,
     testFraction: record.data.testFraction,
+    mode: record.data.mode,
+    splitSeed: record.data.splitSeed ?? record.seed,
+    testClass: record.data.testClasses,
+    joint: (record.data.classes ?? null) !== null,
+    sampler: record.data.sampler ?? "naive",
     weights: record.weights.source,
   };
   const own = Object.keys(method.settings.shape).filter((key) => !method.free.includes(key));
@@ -209,7 +216,10 @@ export function refuseConflicts(
 function same(key: string, now: unknown, before: unknown): boolean {
   if (key === "weights") return now === before || resolve(String(now)) === resolve(String(before));
   if (key === "precision" && now === "auto") return true;
-  if (key === "class") return (now as unknown[]).includes((before as unknown[])[0]);
+  if (key === "class" || key === "testClass") {
+    const named = now as readonly unknown[];
+    return ((before ?? []) as readonly unknown[]).every((name) => named.includes(name));
+  }
   return JSON.stringify(now) === JSON.stringify(before);
 }
 

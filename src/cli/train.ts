@@ -1,10 +1,8 @@
 /** `loupe train`: one class after the other, each in its own run folder. */
-import { resolve } from "node:path";
-import { scanFolder } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import { choiceOf, classesOf } from "./class-data.ts";
 import type { CommandSpec, Invocation, Outcome } from "./command.ts";
-import { defined } from "./defined.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";
@@ -14,7 +12,7 @@ import { loadTeacher } from "./session.ts";
 import { sharedGpu } from "./shared-gpu.ts";
 import { beginRun } from "./train-begin.ts";
 import type { FinishedRun } from "./train-finish.ts";
-import { isRun, type Place, placesOf } from "./train-folder.ts";
+import { isRun, jointPlace, type Place, placesOf } from "./train-folder.ts";
 import { describeRuns } from "./train-report.ts";
 import { resumeRun } from "./train-resume.ts";
 import {
@@ -35,6 +33,8 @@ Ctrl-C finishes the step and saves; --resume goes on to the same bits as without
     "loupe train cdo --data data/mvtec_ad --class bottle --backbone resnet18 --image-size 128 --epochs 10",
     "loupe train cdo --data my-photos --weights my-resnet18.pth --backbone resnet18",
     "loupe train cdo --config bottle.json --seed 2 --output runs/bottle-seed-2",
+    "loupe train cdo --data data/mvtec_ad --class bottle --mode semi10 --sampler balanced",
+    "loupe train cdo --data data/mvtec_ad --class carpet --mode zero_shot --test-data data/visa --test-class candle",
     "loupe train --resume runs/cdo-bottle-resnet18-1",
   ],
   settings: allTrainSettings,
@@ -69,7 +69,7 @@ async function recordOf(path: string): Promise<TrainRecord> {
 }
 
 async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Place[]> {
-  const { data, class: names, output, layout, testFraction } = settings;
+  const { data, class: names, output, joint } = settings;
   const resume = settings.resume !== undefined;
   if (resume && output !== undefined && isRun(output)) {
     return [{ className: (await recordOf(output)).data.class, path: output, resume }];
@@ -80,11 +80,11 @@ async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Pl
       "train: --data is needed; `loupe data demo demo/data` writes one to try",
     );
   }
-  const { classes } = await scanFolder(resolve(data), {
-    ...defined({ classes: names, layout, testFraction }),
-  });
+  const classes = await classesOf(choiceOf(settings, names));
   const { backbone } = method.config(settings) as { backbone: string };
-  return placesOf(classes, { method: method.name, backbone }, output, resume);
+  const prefix = { method: method.name, backbone };
+  if (joint) return [jointPlace(classes, prefix, output, resume)];
+  return placesOf(classes, prefix, output, resume);
 }
 
 interface Runs {

@@ -54,8 +54,9 @@ export function shortages(dataset: Dataset, mode: Mode): string[] {
   return dataset.classes.flatMap((name) => {
     const { train, test } = ofClass(dataset, name);
     const anomalous = test.filter(canTeach).length;
-    const few = isFew(mode) && train.length <= drawn.few;
-    if (few) return [`class ${name} has ${count(train.length, "normal training image")}`];
+    const normals = train.filter(isNormal).length;
+    const few = isFew(mode) && normals <= drawn.few;
+    if (few) return [`class ${name} has ${count(normals, "normal training image")}`];
     const semi = isSemi(mode) && anomalous <= drawn.semi;
     if (semi) return [`class ${name} has ${count(anomalous, "anomalous test image")} with a mask`];
     const zero = mode === "zero_shot" && test.length === 0;
@@ -74,12 +75,13 @@ export function trainable(train: readonly Sample[]): { samples: Sample[]; findin
   const message = "no mask, so it can't be trained on, left out of training";
   const left = train.filter((sample) => sample.label === 1 && !canTeach(sample));
   return {
-    samples: train.filter((sample) => sample.label === 0 || canTeach(sample)),
+    samples: train.filter((sample) => isNormal(sample) || canTeach(sample)),
     findings: left.map(({ path }) => ({ level: "warning", file: path, message })),
   };
 }
 
 const canTeach = ({ label, maskPath }: Sample) => label === 1 && maskPath !== undefined;
+const isNormal = ({ label }: Sample) => label === 0;
 const isFew = (mode: Mode) => mode.startsWith("few_shot");
 const isSemi = (mode: Mode) => mode.startsWith("semi");
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
@@ -100,7 +102,7 @@ function splitClass({ train, test }: Split, mode: Mode, name: string, seed: numb
     return { fixed: fixed.map((i) => from[i]!), chosen: chosen.map((i) => from[fixed[i]!]!) };
   };
   if (mode === "zero_shot") return { train: normalFirst(test), test };
-  if (isFew(mode)) return { train: some(train, drawn.few, 1).chosen, test };
+  if (isFew(mode)) return { train: some(train.filter(isNormal), drawn.few, 1).chosen, test };
   if (!isSemi(mode)) return { train, test };
   const { fixed, chosen } = some(test.filter(canTeach), drawn.semi, 2);
   return { train: [...train, ...chosen], test: test.filter((sample) => !fixed.includes(sample)) };
