@@ -6,6 +6,7 @@ import type { Sample } from "../../src/data/dataset.ts";
 import type { Finding } from "../../src/data/finding.ts";
 import { seededRandom } from "../../src/data/random.ts";
 import { scanFolder } from "../../src/data/scan.ts";
+import type { Survival, Synthesis } from "../../src/data/synthesis/synthesis.ts";
 import { type LoaderOptions, trainLoader } from "../../src/data/train-loader.ts";
 import type { Transform } from "../../src/data/transforms.ts";
 import { startWorkers } from "../../src/data/workers.node.ts";
@@ -34,7 +35,7 @@ function threads(count: number, report?: (finding: Finding) => void) {
 async function load(samples: readonly Sample[], transform: Transform, shuffle = seededRandom(1)) {
   const images: unknown[] = [];
   for await (const batch of batches(samples, { batchSize: 4, side, transform, shuffle })) {
-    images.push([batch.indices, batch.images, batch.masks]);
+    images.push([batch.indices, batch.images, batch.masks, batch.synthetic]);
   }
   return images;
 }
@@ -51,6 +52,46 @@ test("any number of threads gives the same bits, epoch after epoch", async () =>
   expect(await load(train, loader.transform(0))).not.toEqual(
     await load(train, loader.transform(1)),
   );
+});
+
+test("each epoch has its synthesis, in threads as without, and tells how much of it counts", async () => {
+  const loader = trainLoader(options);
+  const workers = threads(2);
+  const synthesisOf = (s: number): Synthesis => ({
+    texture: { kind: "freq", strength: { kind: "fixed", s } },
+    opacity: { strength: { kind: "uniform" }, most: 1, exponent: 1 },
+  });
+  const images: unknown[] = [];
+  for (const s of [0, 1]) {
+    const want = await load(train, loader.transform(0, synthesisOf(s)));
+    expect(await load(train, workers.transform(0, synthesisOf(s)))).toEqual(want);
+    images.push(want);
+  }
+  expect(images[0]).not.toEqual(images[1]);
+  expect(await load(train, loader.transform(0))).not.toEqual(images[0]);
+  const told: (Survival | undefined)[] = [];
+  for (const { transform } of [loader, workers]) {
+    const given = { batchSize: 11, side, transform: transform(0, synthesisOf(0.5)) };
+    for await (const { synthetic } of batches(train, given)) told.push(synthetic);
+  }
+  expect(told[0]).toEqual(told[1]);
+  const { painted, survived } = told[0]!;
+  expect(survived).toBeGreaterThan(0);
+  expect(survived).toBeLessThan(painted);
+  const bad = { size: { kind: "fixed", s: 2 } } as const;
+  expect(() => loader.transform(0, bad)).toThrow("synthesis: size: s must be 0 to 1, got 2");
+  await expect(load(train, workers.transform(0, bad))).rejects.toThrow(
+    "synthesis: size: s must be 0 to 1, got 2",
+  );
+});
+
+test("a real defect is never painted on", async () => {
+  const synthesis: Synthesis = { count: { kind: "fixed", s: 0 } };
+  const defective = train.map((sample) => ({ ...sample, label: 1 as const }));
+  const plain = trainLoader({ ...options, anomalies: false });
+  const want = await load(defective, plain.transform(0));
+  expect(await load(defective, trainLoader(options).transform(0, synthesis))).toEqual(want);
+  expect(await load(train, plain.transform(0, synthesis))).toEqual(want);
 });
 
 test("an error in a thread names its file, and what a thread notices is reported", async () => {
