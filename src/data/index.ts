@@ -12,6 +12,7 @@ export {
   checkFolder,
 } from "./check.ts";
 export { formatCheck } from "./check-text.ts";
+export { type CsvRow, parseCsv } from "./csv.ts";
 export type { Dataset, Folder, Layout, Sample, ScanOptions } from "./dataset.ts";
 export {
   type DecodeOptions,
