@@ -30,19 +30,37 @@ export function cutOff(side: number, s: number, lowest = 1): number {
 
 /** The noise of one image of `side` x `side` pixels, low-passed at `r` bins. */
 export function coarseNoise(random: Random, side: number, r: number): NoiseField {
-  const layout = layoutOf(side, r);
+  const { layout, gains, extremes } = filterOf(side, r);
   const { n } = layout;
-  const gains = gainsOf(layout, r);
   const values = new Float32Array(n * n * 3);
   modulus(random, gains, n, [0, 1], values);
   modulus(random, gains, n, [2], values);
-  const whole = layout.period >= side;
-  const [low, high] = whole ? extremesIn(values, layout) : extremesOf(gains, layout);
+  const [low, high] = extremes ?? extremesIn(values, layout);
   const scale = 255 / Math.max(high - low, 1e-9);
   for (let i = 0; i < values.length; i++) {
     values[i] = Math.max(0, Math.min(255, (values[i]! - low) * scale));
   }
   return { pixels: (box) => sample(values, layout, box) };
+}
+
+/** What all noise of one cut-off has in common. */
+interface Filter {
+  readonly layout: Layout;
+  readonly gains: Float64Array;
+  /** Where the period is shorter than the image. */
+  readonly extremes: readonly [low: number, high: number] | undefined;
+}
+
+/** Of the last image: in an epoch with one strength all are alike. */
+let last: (Filter & { readonly side: number; readonly r: number }) | undefined;
+
+function filterOf(side: number, r: number): Filter {
+  if (last?.side === side && last.r === r) return last;
+  const layout = layoutOf(side, r);
+  const gains = gainsOf(layout, r);
+  const extremes = layout.period < side ? extremesOf(gains, layout) : undefined;
+  last = { side, r, layout, gains, extremes };
+  return last;
 }
 
 /** `n` x `n` points, `spacing` pixels apart, repeat after `period` pixels of an image of `side`. */
@@ -99,9 +117,10 @@ function modulus(
   inverseTransform2d(re, im, n);
   const [first, second] = channels;
   for (let y = 0; y < n; y++) {
+    const opposite = ((n - y) & (n - 1)) * n;
     for (let x = 0; x < n; x++) {
       const i = y * n + x;
-      const j = ((n - y) % n) * n + ((n - x) % n);
+      const j = opposite + ((n - x) & (n - 1));
       const reEven = (re[i]! + re[j]!) / 2;
       const imOdd = (im[i]! - im[j]!) / 2;
       out[i * 3 + first] = length(middle + reEven - imOdd, reEven + imOdd);
@@ -155,8 +174,11 @@ function extremesIn(values: Float32Array, { side, n, spacing }: Layout): [number
  * smooth field peaks between them, but no more than it has.
  */
 function extremesOf(gains: Float64Array, { side, period }: Layout): [number, number] {
-  const square = gains.reduce((sum, v) => sum + v * v, 0);
-  const fourth = gains.reduce((sum, v) => sum + v ** 4, 0);
+  let [square, fourth] = [0, 0];
+  for (const gain of gains) {
+    square += gain * gain;
+    fourth += gain * gain * gain * gain;
+  }
   const independent = (3 * (square * square * (side / period) ** 2)) / fourth;
   let z = 4;
   for (let i = 0; i < 8; i++) {
