@@ -78,15 +78,17 @@ export interface ScheduleDefaults {
 /**
  * A complete schedule from what was given; its fields may come from a file.
  * @param where the place it stands in, such as `curriculum.synthesis.freq.schedule`
+ * @param more what else may stand there, for messages
  * @throws LoupeError `config` naming the field and its rule
  */
 export function scheduleConfig(
   given: unknown,
   where: string,
   defaults: ScheduleDefaults = {},
+  more: readonly string[] = [],
 ): ScheduleConfig {
   const config = definedOf(asObject(given, where));
-  const name = scheduleName(config.name, where);
+  const name = scheduleName(config.name, where, more);
   const known = scheduleParameters(name);
   const unknown = Object.keys(config).find((key) => key !== "name" && !known.includes(key));
   if (unknown !== undefined) {
@@ -116,11 +118,12 @@ function defaultsOf(name: ScheduleName, given: object, { b }: ScheduleDefaults):
   return { ...started, a: 1, p: 1 };
 }
 
-function scheduleName(name: unknown, where: string): ScheduleName {
+function scheduleName(name: unknown, where: string, more: readonly string[] = []): ScheduleName {
   if (scheduleNames.includes(name as ScheduleName)) return name as ScheduleName;
-  const near = typeof name === "string" ? fields.nearest(name, scheduleNames) : undefined;
+  const known = [...scheduleNames, ...more];
+  const near = typeof name === "string" ? fields.nearest(name, known) : undefined;
   const next = near ? `did you mean "${near}"?` : "choose one of them";
-  fields.checkFields("config", where, { name }, { name: fields.oneOf(...scheduleNames) }, next);
+  fields.checkFields("config", where, { name }, { name: fields.oneOf(...known) }, next);
   return name as ScheduleName;
 }
 

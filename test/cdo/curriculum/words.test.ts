@@ -1,0 +1,175 @@
+import { describe, expect, test } from "vitest";
+import { type CurriculumConfig, curriculumConfig } from "../../../src/cdo/curriculum/config.ts";
+import { curriculumPresets, presetNames } from "../../../src/cdo/curriculum/presets.ts";
+import { curriculumOfWords } from "../../../src/cdo/curriculum/words.ts";
+import { wordsOfCurriculum } from "../../../src/cdo/curriculum/words-write.ts";
+
+const same = (words: string, config: CurriculumConfig) =>
+  expect(curriculumOfWords(words)).toEqual(curriculumConfig(config));
+
+describe("a curriculum in words", () => {
+  test("is a preset by its name", () => {
+    for (const name of presetNames) same(name, curriculumPresets[name].config);
+  });
+
+  test("is nothing with none", () => {
+    expect(curriculumOfWords("none")).toBe(undefined);
+  });
+
+  test("may be several presets in different places", () => {
+    same("freq-step5 oom-warmup order-random", {
+      progress: "fork",
+      synthesis: { freq: { schedule: { name: "step", k: 5 } }, guard: false },
+      gamma: { from: 0, to: 2, schedule: { name: "linear", a: 0.5 } },
+      order: { ordering: "random" },
+    });
+  });
+
+  test("may be axes with their numbers and schedules", () => {
+    same("freq:step:k=5", { synthesis: { freq: { schedule: { name: "step", k: 5 } } } });
+    same("alpha:4,0.6:linear:a=0.8 freq", {
+      synthesis: {
+        freq: {},
+        alpha: { exponent: 4, most: 0.6, schedule: { name: "linear", a: 0.8 } },
+      },
+    });
+    same("amp:most=1:linear:a=1,reversed guard:off progress:fork", {
+      progress: "fork",
+      synthesis: {
+        amp: { most: 1, schedule: { name: "linear", a: 1, reversed: true } },
+        guard: false,
+      },
+    });
+    same("size:beyond:quad count:beyond", {
+      synthesis: { size: { beyond: true, schedule: { name: "quad" } }, count: { beyond: true } },
+    });
+    same("freq:2", { synthesis: { freq: { lowest: 2 } } });
+    same("freq:random size", { synthesis: { freq: { schedule: { name: "random" } }, size: {} } });
+    same("freq:gaussian:sigma=0.2:step:k=3", {
+      synthesis: {
+        freq: { schedule: { name: "gaussian", sigma: 0.2, mean: { name: "step", k: 3 } } },
+      },
+    });
+    same("freq:varied-exponential:lengths=0.1/0.2,inc=2", {
+      synthesis: {
+        freq: { schedule: { name: "varied-exponential", lengths: [0.1, 0.2], inc: 2 } },
+      },
+    });
+  });
+
+  test("may watch what the network has learned", () => {
+    same("selector:greedy:amp+freq+alpha:levels=1", {
+      synthesis: {
+        selector: { method: "greedy", levels: 1, axes: { amp: {}, freq: {}, alpha: {} } },
+      },
+    });
+    same("gate:freq+alpha:up=0.2", {
+      synthesis: { gate: { axes: { freq: {}, alpha: {} }, up: 0.2 } },
+    });
+    same("plateau:freq:levels=4", { synthesis: { plateau: { axes: { freq: {} }, levels: 4 } } });
+  });
+
+  test("may order and weigh images and schedule γ", () => {
+    same("order:teacher-knn:root:p=2,a=0.6,b=0.2:anti", {
+      order: {
+        difficulty: { name: "teacher-knn" },
+        pacing: { name: "continuous", schedule: { name: "root", p: 2, a: 0.6, b: 0.2 } },
+        ordering: "anti",
+      },
+    });
+    same("order:gradient:baby-steps:buckets=4", {
+      order: { difficulty: { name: "gradient" }, pacing: { name: "baby-steps", buckets: 4 } },
+    });
+    same("order:random", { order: { ordering: "random" } });
+    same("weights:linear:linear:a=0.6", {
+      weights: { name: "linear", schedule: { name: "linear", a: 0.6 } },
+    });
+    same("weights:superloss:lambda=2", { weights: { name: "superloss", lambda: 2 } });
+    same("gamma:linear:from=0,to=2,a=0.5", {
+      gamma: { from: 0, to: 2, schedule: { name: "linear", a: 0.5 } },
+    });
+    same("gamma:from=-1,to=2,abnormal=0/2", {
+      gamma: { from: -1, to: 2, abnormal: { from: 0, to: 2 } },
+    });
+  });
+
+  test("says when progress and guard differ from a preset's", () => {
+    const config = curriculumOfWords(["freq-step5", "guard:on"]);
+    expect(config?.synthesis).toMatchObject({ guard: true, freq: { schedule: { k: 5 } } });
+  });
+
+  test("goes there and back", () => {
+    const more = [
+      "freq:step:k=5,p=2,b=0.1 alpha:4,0.7:gaussian:sigma=0.2:quad:a=0.9 count:cosine progress:fork",
+      "order:entropy:soft:tau=0.5:exponential:c=5:anti weights:log:lambda=0.3:root gamma:from=1,to=0",
+      "selector:greedy:source+alpha:levels=2,window=7 weights:ohem:from=0.9",
+      "gate:freq:below=0.7,probe=8",
+      "freq:3:quad size:beyond count:beyond:cosine:a=0.5,reversed",
+      "freq:constant:c=0.5",
+    ];
+    for (const words of [...presetNames, ...more]) {
+      const config = curriculumOfWords(words) as CurriculumConfig;
+      const written = wordsOfCurriculum(config);
+      if (words === "selector-fork" || words === "mastery") continue; // axes' own numbers are for JSON
+      expect([words, curriculumOfWords(written)]).toEqual([words, config]);
+    }
+    expect(wordsOfCurriculum(curriculumOfWords(more[0] as string) as CurriculumConfig)).toEqual([
+      "freq:step:b=0.1,p=2,k=5",
+      "alpha:most=0.7:gaussian:sigma=0.2:quad:a=0.9",
+      "count:cosine",
+      "progress:fork",
+    ]);
+  });
+});
+
+describe("words that make no sense", () => {
+  test.each([
+    ["", "curriculum: it has no words; give none, or one or more of amp-linear, "],
+    ["freq-stp5", '"freq-stp5" is not known; did you mean "freq-step5"?'],
+    ["xyzxyzxyz", "there are presets amp-linear"],
+    ["freq:stp:k=5", 'word 1, "freq:stp:k=5": "stp" is no schedule; did you mean "step"?'],
+    ["freq:k=5", 'freq has no setting "k=5"; it takes lowest; settings of a schedule follow'],
+    ["freq:step:k=1", 'word 1, "freq:step:k=1": synthesis.freq.schedule: k must be a whole number'],
+    ["freq:step:q=5", 'there is no setting "q=5" here; it takes a, b, k, p, reversed'],
+    ["freq:step:k=5:k=5", '"k=5" is too much'],
+    ["freq:step:k=5,k=6", '"k" is given twice'],
+    ["freq:step:k=five", '"k=five": "five" is not a number'],
+    ["freq:step:k=", '"k=" must be a name and a value'],
+    ["freq:linear:reversed=1", '"reversed=1" takes no value'],
+    ["freq:1,2", "freq takes at most lowest, got 1, 2"],
+    ["size:3", "size takes no numbers, got 3"],
+    ["freq: amp", 'word 1, "freq:": "" is no schedule'],
+    ["freq amp", 'word 2, "amp": it says what patches are filled with, and so does word 1 "freq"'],
+    ["freq freq:step", "it says how freq changes, and so does word 1"],
+    [
+      "freq-linear amp-linear",
+      'word 2, "amp-linear": it says how anomalies are made, and so does word 1 "freq-linear"; keep one',
+    ],
+    ["freq-linear alpha", "it says how anomalies are made, and so does word 1"],
+    ["alpha freq-linear", "it says how anomalies are made, and so does word 1"],
+    ["selector mastery", "it says how anomalies are made"],
+    ["oom-warmup gamma:from=0,to=1", "it says what γ is, and so does word 1"],
+    ["none freq", 'word 1, "none": it stands alone'],
+    [
+      "freq-linear progress:full",
+      'it counts progress as "full", but word 1 "freq-linear" as "fork"',
+    ],
+    ["guard:off", "there is nothing to guard"],
+    ["guard:maybe freq", '"maybe" is no state of the guard'],
+    ["progress", "way of counting progress is missing; it is one of full, fork"],
+    ["gate", "it lacks its axes, such as freq or freq+alpha"],
+    ["gate:freq+amp", "gate.axes: amp and freq both fill the patches"],
+    ["gate:frq", '"frq" is no axis'],
+    ["gate:freq:up=0", "synthesis.gate: up must be a number above 0"],
+    ["selector:exp3:window=3", 'window has no effect with method "exp3"'],
+    ["weights", "rule of weights is missing"],
+    ["weights:superloss:linear", "weights"],
+    ["gamma:linear", "gamma: from must be a number from -8 to 8, it is missing"],
+    ["gamma:from=0,to=2,abnormal=1", "abnormal must be two numbers"],
+    ["order:teacher-kn", '"teacher-kn" is no part of an order; did you mean "teacher-knn"?'],
+    ["freq:__proto__", '"__proto__" is no schedule'],
+    ["__proto__", '"__proto__" is not known'],
+  ])("%s is refused with what is wrong", (words, message) => {
+    expect(() => curriculumOfWords(words)).toThrow(message);
+  });
+});
