@@ -4,11 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
 import {
   checkDataset,
   type Dataset,
-  type Mode,
   readMeta,
   type Sample,
   type ScanOptions,
@@ -17,80 +16,14 @@ import {
   trainable,
 } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
-import type { RecordedData } from "./data-options.ts";
+import type { DataChoice } from "./data-choice.ts";
 import { defined } from "./defined.ts";
 import { reportFindings } from "./findings.ts";
 import type { Terminal } from "./terminal.ts";
-import type { TrainSettings } from "./train-settings.ts";
-
-/** Which images a run trains on and is tested on. */
-export interface DataChoice {
-  readonly root: string;
-  /** Undefined: all that there are. */
-  readonly classes: readonly string[] | undefined;
-  readonly layout?: string | undefined;
-  readonly testFraction?: number | undefined;
-  readonly mode?: Mode | undefined;
-  /** A metadata file instead of layout and mode. */
-  readonly meta?: string | undefined;
-  readonly splitSeed: number;
-  /** Other images to test on. */
-  readonly test?: { readonly root: string; readonly classes?: readonly string[] | undefined };
-  readonly allowOverlap?: boolean | undefined;
-}
 
 /** Test images that do not lie in the folder of the training images have a root of their own. */
 export interface RunData extends Dataset {
   readonly testRoot: string;
-}
-
-/** What was asked for. Throws `config` for choices that exclude each other. */
-export function choiceOf(
-  settings: TrainSettings,
-  classes: readonly string[] | undefined,
-): DataChoice {
-  const { data, meta, mode, layout, testFraction, testData, testClass, allowOverlap } = settings;
-  const root = resolve(data as string);
-  const split = { mode, layout, "test-fraction": testFraction };
-  const both = Object.entries(split).find(([, value]) => meta !== undefined && value !== undefined);
-  if (both) {
-    const rule = "the file says which images are trained on and tested on";
-    throw new LoupeError("config", `--meta and --${both[0]}: ${rule}; give one of them`);
-  }
-  const other = testData !== undefined || testClass !== undefined;
-  return {
-    ...{ root, classes, layout, testFraction, mode, allowOverlap },
-    meta: meta === undefined ? undefined : resolve(meta),
-    splitSeed: settings.splitSeed ?? 0,
-    ...(other ? { test: { root: resolve(testData ?? root), classes: testClass } } : {}),
-  };
-}
-
-/** What a run was begun with; `moved`: where its images are now. */
-export function recordedChoice(
-  record: { readonly data: RecordedData; readonly seed: number },
-  moved: Pick<TrainSettings, "data" | "meta" | "testData"> = {},
-): DataChoice {
-  const { data } = record;
-  const now = (path: string | undefined, before: string) =>
-    path === undefined ? before : resolve(path);
-  const root = now(moved.data, data.root);
-  const testRoot = data.testRoot ?? (data.testClasses ? root : undefined);
-  const test = testRoot && {
-    root: now(moved.testData, testRoot),
-    classes: data.testClasses ?? undefined,
-  };
-  return {
-    root,
-    classes: data.classes ?? [data.class],
-    layout: data.layout ?? undefined,
-    testFraction: data.testFraction ?? undefined,
-    mode: data.mode ?? undefined,
-    meta: data.meta ? now(moved.meta, data.meta) : undefined,
-    splitSeed: data.splitSeed ?? record.seed, // runs from before there was one
-    ...(test ? { test } : {}),
-    allowOverlap: data.allowOverlap ?? undefined,
-  };
 }
 
 /** The classes to train on, in code-point order. Nothing is opened. */
@@ -189,37 +122,6 @@ export function requireTraining({ root, train, classes }: Dataset): void {
   const next = "put some into train/good (or good); `loupe data check` says what was found";
   const name = empty ?? "any";
   throw new LoupeError("data", `${root}: class ${name} has no normal images to train on; ${next}`);
-}
-
-/** Names and bytes of the training images that a folder has for testing: real anomalies, and of `zero_shot` all. */
-export async function takenFromTest(
-  { root, train }: Dataset,
-  mode: Mode | undefined,
-): Promise<Record<string, number>> {
-  const taken = train.filter(({ label }) => label === 1 || mode === "zero_shot");
-  const entries = taken.map(async ({ path }) => {
-    return [relative(root, path).replaceAll("\\", "/"), (await stat(path)).size] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-/** The data without test images that a run trained on, recognised by name and size wherever the folder lies now. */
-export async function withoutTaken(
-  data: RunData,
-  taken: Readonly<Record<string, number>>,
-  terminal: Terminal,
-): Promise<RunData> {
-  const keep = await Promise.all(
-    data.test.map(async ({ path }) => {
-      const name = relative(data.testRoot, path).replaceAll("\\", "/");
-      return !Object.hasOwn(taken, name) || taken[name] !== (await stat(path)).size;
-    }),
-  );
-  const test = data.test.filter((_, i) => keep[i]);
-  const left = data.test.length - test.length;
-  if (left === 0) return data;
-  terminal.warn(`${left} test images are left out, for the run was trained on them`);
-  return { ...data, test };
 }
 
 /** SHA-256 over names and sizes of the training images, and of the masks of real anomalies: has the data set changed since? */

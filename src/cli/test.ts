@@ -4,8 +4,9 @@ import { z } from "zod";
 import { scanFolder } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { openData, type RunData, recordedChoice, withoutTaken } from "./class-data.ts";
+import { openData, type RunData } from "./class-data.ts";
 import type { CommandSpec, Outcome } from "./command.ts";
+import { recordedChoice } from "./data-choice.ts";
 import { meta } from "./data-options.ts";
 import {
   type EvaluationOptions,
@@ -39,6 +40,7 @@ import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
 import type { Told } from "./settings.ts";
 import { folderSink } from "./sink.ts";
+import { withoutTaken } from "./taken-images.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold } from "./threshold-plan.ts";
 import { jointName } from "./train-folder.ts";

@@ -1,17 +1,11 @@
 /** A new run of `loupe train`: from images and weights to a finished run folder. */
 import { rm, rmdir } from "node:fs/promises";
 import type { Device } from "../core/index.ts";
-import { RunFolder } from "../detector/index.ts";
+import { stepsPerEpoch } from "../data/index.ts";
+import { type Detector, RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import {
-  choiceOf,
-  type DataChoice,
-  fingerprint,
-  openData,
-  type RunData,
-  requireTraining,
-  takenFromTest,
-} from "./class-data.ts";
+import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
+import { choiceOf, type DataChoice } from "./data-choice.ts";
 import type { RecordedData } from "./data-options.ts";
 import { describeEnvironment } from "./environment.ts";
 import { choosePrecision, wantedPrecision } from "./precision.ts";
@@ -20,6 +14,7 @@ import { randomTeacher } from "./random-teacher.ts";
 import { RunLog } from "./run-log.ts";
 import { collectSaid } from "./said.ts";
 import { createDetector, type Teacher } from "./session.ts";
+import { takenFromTest } from "./taken-images.ts";
 import { planThreshold } from "./threshold-plan.ts";
 import {
   announce,
@@ -51,7 +46,7 @@ export async function beginRun(
   const config = method.config({ ...settings, precision });
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
   using detector = disposable(createDetector(method, device, config, known, seed));
-  detector.checkTraining(dataset.train.length);
+  detector.checkTraining(countPerEpoch(dataset, settings, detector));
   interrupt.check(work.stopped);
   const options = optionsOf(settings);
   const record: TrainRecord = {
@@ -79,6 +74,17 @@ export async function beginRun(
     if (!log.has("step") && !log.has("checkpoint")) await discard(run);
     throw error;
   }
+}
+
+/** How many images an epoch shows, by which its last batch is known. */
+function countPerEpoch(
+  { train }: RunData,
+  { sampler = "naive" }: TrainTold["settings"],
+  { batchSize }: Detector,
+): number {
+  const labels = train.map(({ label }) => label);
+  const steps = stepsPerEpoch(sampler, labels, batchSize);
+  return sampler === "naive" ? train.length : steps * batchSize;
 }
 
 /** Before any work is done; `RunFolder.create` looks once more. */

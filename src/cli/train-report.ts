@@ -24,12 +24,12 @@ function describeOne({ className, path, result }: FinishedRun): string {
   const { evaluation, best, thresholds } = result;
   const { image, pixel, source } = thresholds;
   const threshold = `defective from ${image.toPrecision(4)} (image), ${pixel.toPrecision(4)} (pixel): ${source}`;
-  const classes = evaluation?.classes ? [classTable(evaluation, "last epoch"), ""] : [];
-  const table = evaluation
-    ? metricTable(evaluation, classes.length > 0 ? "average" : "last epoch", best)
-    : "no test images, so no metrics";
+  const rows = evaluation?.classes ? [classTable(evaluation, "last epoch"), ""] : [];
+  const title = rows.length > 0 ? "average" : "last epoch";
+  const table = evaluation ? metricTable(evaluation, title, best) : "no test images, so no metrics";
+  const tables = rows.length > 0 && !best ? rows.slice(0, 1) : [...rows, table];
   const note = best ? ["", "best on test is chosen on the test images: not a result"] : [];
-  return [`${className}: ${path}`, "", ...classes, table, ...note, "", threshold].join("\n");
+  return [`${className}: ${path}`, "", ...tables, ...note, "", threshold].join("\n");
 }
 
 function describeMany(finished: readonly FinishedRun[]): string {

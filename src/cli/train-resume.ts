@@ -1,13 +1,8 @@
 /** A stopped run of `loupe train` goes on under its own settings, on the images it began with. */
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import {
-  fingerprint,
-  openData,
-  type RunData,
-  recordedChoice,
-  requireTraining,
-} from "./class-data.ts";
+import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
+import { recordedChoice } from "./data-choice.ts";
 import { describeEnvironment } from "./environment.ts";
 import { recordedPlans } from "./plans.ts";
 import { requireSamePrecision } from "./precision.ts";

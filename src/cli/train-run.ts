@@ -12,6 +12,7 @@ import {
 } from "../detector/index.ts";
 import { percent } from "../report/index.ts";
 import type { RunData } from "./class-data.ts";
+import { defined } from "./defined.ts";
 import { type EvaluationOptions, evaluateRun, measure, type RunEvaluation } from "./evaluation.ts";
 import { Interrupted } from "./interrupt.ts";
 import type { Work } from "./predicting.ts";
@@ -44,7 +45,13 @@ export interface TrainingResult extends RunEvaluation {
 /** Trains to the end and evaluates. Throws `Interrupted` after saving, or whatever made it stop. */
 export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingResult> {
   const { detector, dataset, run, log, options } = job;
-  const source = trainingBatches(dataset.train, detector, job.seed, job.sampler);
+  const source = trainingBatches(
+    dataset.train,
+    detector,
+    job.seed,
+    job.sampler,
+    defined({ maskThreshold: options.maskThreshold }),
+  );
   const { terminal } = work;
   const told = { terminal, log };
   const progress = new TrainingProgress(detector, source.imagesPerEpoch, job.checkpoint, told);

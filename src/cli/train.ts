@@ -1,8 +1,9 @@
 /** `loupe train`: one class after the other, each in its own run folder. */
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { choiceOf, classesOf } from "./class-data.ts";
+import { classesOf } from "./class-data.ts";
 import type { CommandSpec, Invocation, Outcome } from "./command.ts";
+import { choiceOf } from "./data-choice.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, type Method, methods } from "./methods.ts";

@@ -31,6 +31,7 @@ export function trainingBatches(
   detector: Detector,
   seed: number,
   sampler: SamplerName = "naive",
+  reading: Pick<LoadOptions, "maskThreshold"> = {},
 ): TrainingBatches {
   const { batchSize } = detector;
   const labels = samples.map(({ label }) => label);
@@ -38,11 +39,9 @@ export function trainingBatches(
   const { size } = detector.images;
   const cache = imageCache();
   const make = (order: Uint32Array, keys: Uint32Array, epoch: number, synthesis?: Synthesis) => {
-    const load = trainTransform({
-      ...imageOptions(detector, samples, synthesis),
-      seed,
-      epoch,
-      cache,
+    const load = byClass((name) => {
+      const options = imageOptions(detector, name, synthesis);
+      return trainTransform({ ...options, ...reading, seed, epoch, cache });
     });
     const transform: Transform = (sample, at, image, mask) => load(sample, keys[at]!, image, mask);
     const listed = Array.from(order, (place) => samples[place]!);
@@ -65,12 +64,8 @@ export function trainingBatches(
       samples,
       seed,
       clean(places) {
-        const transform = trainTransform({
-          ...imageOptions(detector, samples),
-          anomalies: false,
-          seed,
-          epoch: 0,
-        });
+        const clean = { ...reading, anomalies: false, seed, epoch: 0 } as const;
+        const transform = trainTransform({ size, version: detector.images.version, ...clean });
         const listed = places.map((place) => samples[place]!);
         const order = Uint32Array.from(places);
         return placed(batches(listed, { batchSize, side: size, transform }), order);
@@ -96,10 +91,20 @@ function keysOf(order: Uint32Array, count: number): Uint32Array {
   return order.map((place) => place + count * seen[place]!++);
 }
 
-function imageOptions(detector: Detector, samples: readonly Sample[], synthesis?: Synthesis) {
+/** Classes differ in whether their background is kept free of anomalies. */
+function byClass(make: (className: string) => Transform): Transform {
+  const made = new Map<string, Transform>();
+  return (sample, ...rest) => {
+    const load = made.get(sample.className) ?? make(sample.className);
+    made.set(sample.className, load);
+    return load(sample, ...rest);
+  };
+}
+
+function imageOptions(detector: Detector, className: string, synthesis?: Synthesis) {
   const { size, version, synthesis: kind, detour } = detector.images;
   if (kind === "none") return { size, version, anomalies: false as const };
-  const skips = skipBackgroundClasses.includes(samples[0]?.className ?? "");
+  const skips = skipBackgroundClasses.includes(className);
   const painted = kind === "cdo2023" ? { detour: false, skipBackground: skips } : { detour };
   return { size, version, anomalies: { ...painted, ...(synthesis ? { synthesis } : {}) } };
 }
