@@ -48,6 +48,8 @@ class SelfPaced implements WeightHook {
   readonly #pace: Schedule;
   readonly #momentum: number;
   #state: State = { current: nothing(), last: nothing() };
+  /** ℓ of the last epoch in order; made when it is asked for. */
+  #sorted: Partial<Record<Kind, Float64Array>> = {};
 
   constructor(config: CompleteWeights) {
     this.#config = config;
@@ -79,6 +81,7 @@ class SelfPaced implements WeightHook {
       if (tau !== undefined) current[kind].tau = tau;
     }
     this.#state = { current, last };
+    this.#sorted = {};
   }
 
   controls(at: EpochPosition): readonly number[] {
@@ -93,7 +96,8 @@ class SelfPaced implements WeightHook {
     if (config.name === "ohem") return [config.from + (config.to - config.from) * g, 1];
     const { losses, tau } = this.#state.last[kind];
     if (losses.length === 0) return off;
-    const sorted = ascending(losses);
+    this.#sorted[kind] ??= ascending(losses);
+    const sorted = this.#sorted[kind];
     const scale = 1 / Math.max(least, quantile(sorted, 0.5));
     if (config.name === "focal") return [config.from + (config.to - config.from) * g, scale];
     if (config.name === "superloss") return [(tau as number) * scale, scale];
@@ -124,6 +128,7 @@ class SelfPaced implements WeightHook {
       throw new LoupeError("checkpoint", `weights: the state must hold ℓ of two epochs; ${next}`);
     }
     this.#state = structuredClone(state);
+    this.#sorted = {};
   }
 }
 
