@@ -19,6 +19,10 @@ export interface FlagHelp {
   readonly rule?: string;
   /** The value may be left out on the command line and is "" then. */
   readonly optionalValue?: true;
+  /** One letter, such as `o`. */
+  readonly short?: string;
+  /** A list of which each value needs the flag anew, so that arguments may follow it. */
+  readonly each?: true;
 }
 
 const helps = z.registry<FlagHelp>();
@@ -70,14 +74,18 @@ export function addFlags(command: Command, settings: Settings): void {
 
 function toOption(key: string, field: z.ZodType): Option {
   const { type, enum: choices, description = "", items } = jsonOf(field);
-  const { value = type === "boolean" ? "" : "value", on, optionalValue } = helps.get(field) ?? {};
+  const help = helps.get(field) ?? {};
+  const { value = type === "boolean" ? "" : "value", on, optionalValue, short, each } = help;
   const names = choices ?? items?.enum;
   const text = names ? `${description} (${names.join(", ")})` : description;
   if (type === "boolean") {
     return new Option(on ? flagName(key).replace(/^--/, "--no-") : flagName(key), text);
   }
-  const shown = type === "array" ? `<${value}...>` : optionalValue ? `[${value}]` : `<${value}>`;
-  return new Option(`${flagName(key)} ${shown}`, text);
+  const isRow = type === "array" && !each;
+  const shown = isRow ? `<${value}...>` : optionalValue ? `[${value}]` : `<${value}>`;
+  const letter = short === undefined ? "" : `-${short}, `;
+  const option = new Option(`${letter}${flagName(key)} ${shown}`, text);
+  return each ? option.argParser<string[]>((one, before) => [...(before ?? []), one]) : option;
 }
 
 /** The values given on the command line, numbers as numbers; what cannot be converted is left for the check. */

@@ -8,6 +8,24 @@ export {
   type Rgba,
   scalePosition,
 } from "./colour-scale.ts";
+export {
+  type CompareOptions,
+  type Comparison,
+  compareRuns,
+  comparisonCsv,
+  comparisonHtml,
+  comparisonJson,
+  comparisonMarkdown,
+  comparisonText,
+  curvesScene,
+  type Run,
+  type RunText,
+  readRun,
+  type Statistic,
+  sceneImage,
+  sceneSvg,
+  tablesScene,
+} from "./compare/index.ts";
 export { contactSheet, type SheetOptions, type SheetSection } from "./contact-sheet.ts";
 export { contourLines, contourStroke, drawContour } from "./contour.ts";
 export { type MetricsRow, metricsCsv, type ScoreRow, scoresCsv } from "./csv.ts";

@@ -101,7 +101,7 @@ function pad(text: string, width: number, right: boolean): string {
 }
 
 /** One line that Markdown and the HTML inside it show as it is. */
-function markdownCell(text: string): string {
+export function markdownCell(text: string): string {
   return printable(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

@@ -1,0 +1,165 @@
+/** log.jsonl of a run: evaluations, losses and what the curriculum said by epoch, how it ended, and how long it took. */
+
+export interface AtEpoch<T> {
+  /** Epochs that were complete. */
+  readonly epoch: number;
+  readonly value: T;
+}
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** All lists go up by epoch, one entry each; of an epoch that was logged twice the later one counts. */
+export interface Logged {
+  readonly evaluations: readonly AtEpoch<Numbers>[];
+  readonly losses: readonly AtEpoch<number>[];
+  readonly scalars: readonly AtEpoch<Numbers>[];
+  /** The last that was said of the whole run; undefined when nothing was. */
+  readonly state: "running" | "end" | "interrupted" | "error" | undefined;
+  /** Median training time of an epoch, evaluation left out; undefined when there are no times. */
+  readonly secondsPerEpoch: number | undefined;
+  /** From start to end, without the time between stops and resumptions. */
+  readonly seconds: number | undefined;
+  /** Lines that are not JSON objects. */
+  readonly damaged: number;
+}
+
+type Event = Readonly<Record<string, unknown>>;
+
+const states: Readonly<Record<string, NonNullable<Logged["state"]>>> = {
+  start: "running",
+  resume: "running",
+  end: "end",
+  interrupted: "interrupted",
+  error: "error",
+};
+
+/**
+ * @param metrics metrics.json: stands in where the log has no evaluation
+ * @param images of one epoch, where known
+ */
+export function readLog(
+  text: string,
+  metrics: Event | undefined,
+  images: number | undefined,
+): Logged {
+  const evaluations = new Map<number, Numbers>();
+  const losses = new Map<number, number>();
+  const scalars = new Map<number, Numbers>();
+  const clock = new Clock(images);
+  let state: Logged["state"];
+  let damaged = 0;
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    const event = parse(line);
+    if (!event) {
+      damaged++;
+      continue;
+    }
+    const name = typeof event.event === "string" ? event.event : "";
+    if (Object.hasOwn(states, name)) state = states[name];
+    clock.see(name, event);
+    const epoch = epochOf(event);
+    if (epoch === undefined) continue;
+    if (name === "evaluation") set(evaluations, epoch, numbersOf(event.metrics));
+    if (name !== "epoch") continue;
+    if (isNumber(event.loss)) losses.set(epoch, event.loss);
+    set(scalars, epoch, numbersOf(event.scalars));
+  }
+  if (evaluations.size === 0 && metrics) {
+    set(evaluations, epochOf(metrics) ?? 0, numbersOf(metrics.metrics));
+  }
+  const { secondsPerEpoch, seconds } = clock;
+  const times = { secondsPerEpoch, seconds };
+  return {
+    evaluations: inOrder(evaluations),
+    losses: inOrder(losses),
+    scalars: inOrder(scalars),
+    state,
+    damaged,
+    ...times,
+  };
+}
+
+/** Adds up times. What happened between two lines of one process counts; a stop does not. */
+class Clock {
+  readonly #images: number | undefined;
+  #epochs: number[] = [];
+  #rates: number[] = [];
+  #total = 0;
+  #last: number | undefined;
+  /** When the training of the epoch under way began. */
+  #began: number | undefined;
+
+  constructor(images: number | undefined) {
+    this.#images = images;
+  }
+
+  see(name: string, event: Event): void {
+    if (name === "test") return; // later, by another command
+    if (name === "epoch" && isNumber(event.imagesPerSecond)) {
+      this.#rates.push(event.imagesPerSecond);
+    }
+    const time = typeof event.time === "string" ? Date.parse(event.time) / 1000 : Number.NaN;
+    if (Number.isNaN(time)) return;
+    const before = this.#last;
+    this.#last = time;
+    if (name === "resume") {
+      this.#began = undefined; // the rest of an epoch is not an epoch
+      return;
+    }
+    if (before !== undefined) this.#total += Math.max(0, time - before);
+    if (name === "epoch" && this.#began !== undefined) {
+      this.#epochs.push(Math.max(0, time - this.#began));
+    }
+    if (name !== "step" && name !== "info" && name !== "warning") this.#began = time;
+  }
+
+  get secondsPerEpoch(): number | undefined {
+    const measured = median(this.#epochs);
+    if (measured !== undefined) return measured;
+    const rate = median(this.#rates);
+    return rate !== undefined && rate > 0 && this.#images !== undefined
+      ? this.#images / rate
+      : undefined;
+  }
+
+  get seconds(): number | undefined {
+    return this.#total > 0 ? this.#total : undefined;
+  }
+}
+
+function median(values: readonly number[]): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return undefined;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function parse(line: string): Event | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? (value as Event) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+
+function epochOf({ epoch }: Event): number | undefined {
+  return isNumber(epoch) && epoch >= 0 ? epoch : undefined;
+}
+
+/** The finite numbers of an object; a metric that is undefined is null in JSON. */
+function numbersOf(value: unknown): Numbers {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => isNumber(v)));
+}
+
+function set(map: Map<number, Numbers>, epoch: number, values: Numbers): void {
+  if (Object.keys(values).length > 0) map.set(epoch, values);
+}
+
+function inOrder<T>(map: ReadonlyMap<number, T>): AtEpoch<T>[] {
+  return [...map].sort(([a], [b]) => a - b).map(([epoch, value]) => ({ epoch, value }));
+}
