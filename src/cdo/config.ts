@@ -6,6 +6,7 @@ import type { Precision } from "../core/index.ts";
 import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { findBackbone } from "../models/index.ts";
+import { type CurriculumConfig, curriculumConfig } from "./curriculum/index.ts";
 
 export type CdoVersion = "2025" | "2023";
 
@@ -42,6 +43,8 @@ export interface CdoConfig {
   readonly levelWeights: readonly [number, number, number];
   /** reference: the 2025 code divides the sum of three maps by 3 · Σ weights = 9, not by 3. "none" leaves the sum. */
   readonly mapScale: "reference" | "mean" | "none";
+  /** What changes over a training; null: nothing. */
+  readonly curriculum: CurriculumConfig | null;
   /** In which the networks compute; losses and weights are f32 either way. f16 needs a GPU with `shader-f16`. */
   readonly precision: Precision;
 }
@@ -57,6 +60,7 @@ const shared = {
   mapMode: "add",
   mapDistance: "cosine",
   levelWeights: [1, 1, 1],
+  curriculum: null,
   precision: "f32",
 } as const;
 
@@ -114,6 +118,10 @@ const rules: fields.FieldRules<CdoConfig> = {
     (values) => values.every(atLeastZero) && values.some((v) => v > 0),
   ),
   mapScale: fields.oneOf("reference", "mean", "none"),
+  curriculum: {
+    rule: "null or an object, { … }",
+    holds: (v) => v === null || fields.isObject(v),
+  },
   precision: fields.oneOf("f32", "f16"),
 };
 
@@ -127,8 +135,11 @@ export function cdoConfig(given: Partial<CdoConfig> = {}): CdoConfig {
   const version = given.version ?? "2025";
   fields.checkFields("config", "cdo", { version }, { version: rules.version });
   const defaults = cdoDefaults[version];
-  const config: CdoConfig = { ...defaults, ...definedOf(given) };
-  fields.checkFields("config", "cdo", { ...config }, rules);
+  const merged: CdoConfig = { ...defaults, ...definedOf(given) };
+  fields.checkFields("config", "cdo", { ...merged }, rules);
+  const curriculum = merged.curriculum && curriculumConfig(merged.curriculum);
+  const config = { ...merged, curriculum };
+  refuseMeaningless(config);
   refuseIdle(config, defaults);
   findBackbone(config.backbone);
   const follows = version === "2025" && given.learningRate === undefined;
@@ -137,6 +148,19 @@ export function cdoConfig(given: Partial<CdoConfig> = {}): CdoConfig {
 
 function definedOf<T extends object>(given: T): Partial<T> {
   return Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) as Partial<T>;
+}
+
+/** A curriculum needs something to change. */
+function refuseMeaningless({ curriculum, mom, oom }: CdoConfig): void {
+  const without = { synthesis: !mom && "mom", gamma: !oom && "oom" };
+  for (const [place, off] of Object.entries(without)) {
+    if (!off || !curriculum || !(place in curriculum)) continue;
+    const next = `leave out ${place} or turn ${off} on`;
+    throw new LoupeError(
+      "config",
+      `cdo: curriculum.${place} has no effect without ${off}; ${next}`,
+    );
+  }
 }
 
 /** A setting that nothing would come of is a misunderstanding, unless it is the default. */

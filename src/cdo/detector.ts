@@ -4,6 +4,7 @@
  */
 import {
   backward,
+  concat,
   type Device,
   moveTogether,
   noGrad,
@@ -11,11 +12,21 @@ import {
   type Program,
   program,
   Rng,
+  reshape,
+  slice,
   type Tensor,
   type TensorType,
   withPrecision,
 } from "../core/index.ts";
-import type { Detector, StepPosition, TrainingImages, TrainingMemory } from "../detector/index.ts";
+import { type Batch, detourSize } from "../data/index.ts";
+import type {
+  Detector,
+  EpochPlan,
+  StepPosition,
+  TrainingImages,
+  TrainingMemory,
+  TrainingSet,
+} from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
 import {
@@ -27,20 +38,27 @@ import {
   type StateDict,
 } from "../models/index.ts";
 import { type CdoConfig, cdoConfig } from "./config.ts";
-import { cdoLoss } from "./loss.ts";
+import { type Curriculum, createCurriculum, type Surroundings } from "./curriculum/index.ts";
+import { type CdoLossOptions, cdoLosses } from "./loss.ts";
 import { anomalyMap } from "./map.ts";
 import {
   createApprentice,
   createExpert,
   createOptimiser,
   createScaler,
+  curriculumEntry,
   frozenPrefix,
+  jsonOf,
+  jsonTensor,
   loadPart,
   modelPrefix,
   prefixed,
   scalerPrefix,
   split,
 } from "./parts.ts";
+
+/** What a step takes: images, masks, and the numbers of the curriculum if there are any. */
+type StepInputs = [images: Tensor, masks: Tensor, controls?: Tensor];
 
 /** What `drawPatches` takes. */
 const smallestNoise = 20;
@@ -78,9 +96,13 @@ export class Cdo implements Detector {
   readonly #apprentice: Backbone;
   readonly #optimiser: ReturnType<typeof createOptimiser>;
   readonly #scaler: ReturnType<typeof createScaler>;
-  readonly #step: Program<[Tensor, Tensor], Tensor>;
+  readonly #step: Program<Tensor[], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
+  readonly #curriculum: Curriculum | undefined;
+  /** What a resumed training had learned; given to the curriculum when it begins. */
+  #learned: Readonly<Record<string, unknown>> | undefined;
+  #around: Surroundings | undefined;
   #hasRandomExpert: boolean;
 
   /** Use `createCdo`. */
@@ -89,6 +111,11 @@ export class Cdo implements Detector {
       throw new LoupeError("config", "createCdo: teacher and frozen both give the expert");
     }
     const config = cdoConfig(given);
+    const { curriculum, epochs, batchSize, imageSize } = config;
+    const side = config.version === "2025" && config.detour ? detourSize : imageSize;
+    this.#curriculum = curriculum
+      ? createCurriculum(curriculum, { epochs, seed, batchSize, side })
+      : undefined;
     const rng = new Rng(seed);
     const made: { dispose(): void }[] = [];
     const keep = <T extends { dispose(): void }>(part: T): T => {
@@ -113,7 +140,7 @@ export class Cdo implements Detector {
     this.#config = config;
     this.#hasRandomExpert = !teacher && !frozen;
     this.#record = record ?? true;
-    this.#step = program(device, (images, masks) => this.#learn(images, masks));
+    this.#step = program(device, (images, masks, controls) => this.#learn(images, masks, controls));
     this.#map = program(device, (images) => this.#detect(images));
   }
 
@@ -154,17 +181,61 @@ export class Cdo implements Detector {
 
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor {
     this.#optimiser.lr = this.learningRate(at);
-    return this.#record ? this.#step(images, masks) : this.#learn(images, masks);
+    const controls = this.#curriculum?.controls(at.epoch) ?? [];
+    const numbers = Float32Array.from(controls);
+    const more = controls.length > 0 ? [this.device.tensor(numbers, [numbers.length])] : [];
+    const inputs = [images, masks, ...more];
+    return this.#record ? this.#step(...inputs) : this.#learn(...(inputs as StepInputs));
   }
 
-  #learn(images: Tensor, masks: Tensor): Tensor {
+  #learn(images: Tensor, masks: Tensor, controls?: Tensor): Tensor {
     const apprentice = this.#apprentice.train();
     const { gamma, oom, version, checkpointActivations: recompute } = this.#config;
     const [expert, own] = this.#look(images, apprentice);
     const normaliseFirst = version === "2025";
-    const loss = cdoLoss(expert, own, masks, { gamma, oom, normaliseFirst, recompute });
+    const options = { gamma, oom, normaliseFirst, recompute, ...this.#controlled(controls) };
+    const { loss, parts } = cdoLosses(expert, own, masks, options);
     this.#descend(loss, apprentice);
-    return loss;
+    return parts ? noGrad(() => concat([reshape(loss, [1]), parts], 0)) : loss;
+  }
+
+  /** What the curriculum changes about the loss, from the numbers of the epoch. */
+  #controlled(controls: Tensor | undefined): Partial<CdoLossOptions> {
+    const { hooks, gammas = 0 } = this.#curriculum ?? {};
+    if (!controls || !hooks) return {};
+    const { gamma, weights } = hooks;
+    return noGrad(() => ({
+      ...(gamma ? { gamma: slice(controls, 0, 0, gammas) } : {}),
+      ...(weights
+        ? { weigh: (parts: Tensor) => weights.weigh(parts, slice(controls, 0, gammas)) }
+        : {}),
+    }));
+  }
+
+  async beginTraining(set: TrainingSet): Promise<void> {
+    const curriculum = this.#curriculum;
+    if (!curriculum) return;
+    this.#around = {
+      device: this.device,
+      set,
+      features: (images) => this.features(images),
+      discrepancy: (images) => this.#detect(images, 0),
+    };
+    await curriculum.begin(this.#around);
+    if (this.#learned) curriculum.loadState(this.#learned);
+  }
+
+  planEpoch(epoch: number): EpochPlan | undefined {
+    const { set } = this.#around ?? {};
+    return set && this.#curriculum?.plan(epoch, set.samples.length);
+  }
+
+  observe(values: Float32Array, loss: number, batch: Batch): void {
+    this.#curriculum?.observe(values, loss, batch);
+  }
+
+  async endEpoch(epoch: number): Promise<void> {
+    if (this.#around) await this.#curriculum?.endEpoch(epoch, this.#around);
   }
 
   /** One step against the gradient. At half precision that of the scaled loss, and the step is skipped where it overflows. */
@@ -191,14 +262,13 @@ export class Cdo implements Detector {
     ]);
   }
 
-  /** Images and masks of one training step. */
-  #types(): [TensorType, TensorType] {
+  /** Images, masks and numbers of the curriculum of one training step. */
+  #types(): TensorType[] {
     const { imageSize, batchSize } = this.#config;
-    const of = (c: number) => ({
-      shape: [batchSize, imageSize, imageSize, c],
-      dtype: "f32" as const,
-    });
-    return [of(3), of(1)];
+    const f32 = (...shape: number[]): TensorType => ({ shape, dtype: "f32" });
+    const of = (c: number) => f32(batchSize, imageSize, imageSize, c);
+    const controls = this.#curriculum?.controls(0).length ?? 0;
+    return [of(3), of(1), ...(controls > 0 ? [f32(controls)] : [])];
   }
 
   prepareTraining(options: PrepareOptions = {}): Promise<void> {
@@ -231,12 +301,12 @@ export class Cdo implements Detector {
     return this.#record ? this.#map(images) : this.#detect(images);
   }
 
-  #detect(images: Tensor): Tensor {
+  #detect(images: Tensor, sigma = this.#config.sigma): Tensor {
     const [, h, w] = images.shape as [number, number, number, number];
     return noGrad(() =>
       this.device.scope(() => {
         const [expert, own] = this.#look(images, this.#apprentice.eval());
-        return anomalyMap(expert, own, [h, w], this.#config);
+        return anomalyMap(expert, own, [h, w], { ...this.#config, sigma });
       }),
     );
   }
@@ -269,14 +339,23 @@ export class Cdo implements Detector {
   async trainingState(): Promise<StateDict> {
     const moments = await this.#optimiser.stateDict();
     const scale = await this.#scaler?.stateDict();
-    return new Map([...moments, ...prefixed(scalerPrefix, scale ?? new Map())]);
+    const learned = this.#curriculum?.state();
+    return new Map([
+      ...moments,
+      ...prefixed(scalerPrefix, scale ?? new Map()),
+      ...(learned ? [[curriculumEntry, jsonTensor(learned)] as const] : []),
+    ]);
   }
 
   loadTrainingState(state: StateDict): void {
-    const [scale, moments] = this.#scaler ? split(scalerPrefix, state) : [undefined, state];
+    const learned = state.get(curriculumEntry);
+    const rest = new Map([...state].filter(([name]) => name !== curriculumEntry));
+    const [scale, moments] = this.#scaler ? split(scalerPrefix, rest) : [undefined, rest];
     if (scale) this.#scaler?.checkState(scale);
     this.#optimiser.loadStateDict(moments);
     if (scale) this.#scaler?.loadStateDict(scale);
+    this.#learned = jsonOf(learned);
+    if (this.#around) this.#curriculum?.loadState(this.#learned);
   }
 
   dispose(): void {

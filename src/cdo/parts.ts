@@ -1,5 +1,6 @@
 /** The parts of CDO: expert, apprentice and optimiser, made or loaded, and their names in a run's files. */
 import { type Device, type Rng, requirePrecision } from "../core/index.ts";
+import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import {
   Adam,
@@ -8,6 +9,7 @@ import {
   createBackbone,
   findBackbone,
   GradScaler,
+  type HostTensor,
   type StateDict,
 } from "../models/index.ts";
 import type { CdoConfig } from "./config.ts";
@@ -17,6 +19,29 @@ export const frozenPrefix = "net_t.";
 export const modelPrefix = "net_s.";
 /** Of the loss scale in a training state. */
 export const scalerPrefix = "scaler.";
+
+/** What a curriculum has learned from a training, as JSON, in a training state. */
+export const curriculumEntry = "curriculum";
+
+export function jsonTensor(value: unknown): HostTensor {
+  const data = new TextEncoder().encode(JSON.stringify(value));
+  return { dtype: "u8", shape: [data.length], data };
+}
+
+/** The object that `jsonTensor` took; undefined for nothing. */
+export function jsonOf(
+  tensor: HostTensor | undefined,
+): Readonly<Record<string, unknown>> | undefined {
+  if (!tensor) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(tensor.data as Uint8Array));
+    if (tensor.dtype === "u8" && fields.isObject(value)) return value;
+  } catch {
+    // told below
+  }
+  const next = "the checkpoint is damaged; start the run anew with --overwrite";
+  throw new LoupeError("checkpoint", `cdo: the state of the curriculum is not JSON; ${next}`);
+}
 
 /** @param rng draws the weights; without it they are zeros, to be loaded */
 export function createExpert(

@@ -1,6 +1,15 @@
 /** The one table of methods: what each is called, which settings it has, and how it is made. */
 import { z } from "zod";
-import { type CdoConfig, cdoConfig, createCdo } from "../cdo/index.ts";
+import {
+  type CdoConfig,
+  type CurriculumConfig,
+  cdoConfig,
+  createCdo,
+  curriculumConfig,
+  curriculumOfTokens,
+  curriculumOfWords,
+  nameOfCurriculum,
+} from "../cdo/index.ts";
 import type { Device } from "../core/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
@@ -29,6 +38,8 @@ export interface Method {
   readonly settings: Settings;
   /** Every setting of the method from those given; plain JSON, one key each. Throws `config`. */
   config(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  /** A setting as the config holds it, where it can be said in several ways. */
+  settled(key: string, value: unknown): unknown;
   /** Short name of a complete config, for tables and folders. */
   title(config: Readonly<Record<string, unknown>>): string;
   /** Key of a setting in the config; the same unless listed. */
@@ -39,7 +50,10 @@ export interface Method {
 }
 
 /** Every key of the config is here, or this does not compile. */
-type CdoFields = Record<Exclude<keyof CdoConfig, "version"> | "methodVersion", z.ZodType>;
+type CdoFields = Record<
+  Exclude<keyof CdoConfig, "version"> | "methodVersion" | "augmRed",
+  z.ZodType
+>;
 
 const cdoSettings = z.strictObject({
   methodVersion: flag(
@@ -84,6 +98,16 @@ const cdoSettings = z.strictObject({
     "what the sum of the maps is divided by: nine as in the reference, three, one",
     { value: "name" },
   ),
+  curriculum: flag(
+    z.union([z.array(z.string().min(1)).min(1), z.looseObject({})]),
+    "what changes over the training: presets such as freq-step5 oom-warmup, or parts such as freq:step:k=5; `loupe preview` shows it",
+    { value: "word" },
+  ),
+  augmRed: flag(
+    z.array(z.string().min(1)).min(1),
+    "the same in the words of the curriculum fork, such as freq LinearStepController 5 alpha 4 0.6",
+    { value: "token" },
+  ),
   precision,
 } satisfies CdoFields);
 
@@ -95,26 +119,47 @@ const cdo: Method = {
     const {
       methodVersion: version,
       precision,
+      curriculum,
+      augmRed,
       ...rest
     } = pick(settings, Object.keys(cdoSettings.shape));
     const given = {
       ...rest,
       ...defined({ version, precision: precision === "auto" ? undefined : precision }),
+      ...defined({ curriculum: cdoCurriculum(curriculum, augmRed) }),
     };
     const config = cdoConfig(given as Partial<CdoConfig>);
     return { ...config };
   },
-  title: ({ version, backbone, mom, oom }) =>
+  title: ({ version, backbone, mom, oom, curriculum }) =>
     [
       version === "2025" ? "cdo" : `cdo${version}`,
       backbone,
       ...(mom === false ? ["no-mom"] : []),
       ...(oom === false ? ["no-oom"] : []),
+      ...(curriculum ? [nameOfCurriculum(curriculum as CurriculumConfig)] : []),
     ].join("-"),
-  keyOf: { methodVersion: "version" },
+  keyOf: { methodVersion: "version", augmRed: "curriculum" },
+  settled: (key, value) => {
+    if (value === undefined || value === null) return value;
+    if (key === "augmRed") return Array.isArray(value) ? cdoCurriculum(undefined, value) : value;
+    if (key !== "curriculum") return value;
+    const given = cdoCurriculum(value, undefined);
+    return given && curriculumConfig(given);
+  },
   free: ["checkpointActivations"],
   create: ({ config, ...rest }) => createCdo({ config: config as Partial<CdoConfig>, ...rest }),
 };
+
+/** From words, the fork's tokens or an object; undefined where nothing was said. */
+function cdoCurriculum(given: unknown, tokens: unknown): CurriculumConfig | null | undefined {
+  if (given !== undefined && tokens !== undefined) {
+    throw new LoupeError("config", "--curriculum and --augm-red: give one of them");
+  }
+  if (tokens !== undefined) return curriculumOfTokens(tokens as readonly string[]);
+  if (!Array.isArray(given)) return given as CurriculumConfig | undefined;
+  return curriculumOfWords(given as readonly string[], "--curriculum") ?? null;
+}
 
 export const methods: readonly Method[] = [cdo];
 

@@ -192,6 +192,9 @@ export function refuseConflicts(
     sampler: record.data.sampler ?? "naive",
     weights: record.weights.source,
   };
+  // real anomalies are trained on with their masks
+  const masks = Object.keys(record.data.taken ?? {}).length > 0 ? ["maskThreshold"] : [];
+  before.maskThreshold = record.options.maskThreshold;
   const own = Object.keys(method.settings.shape).filter((key) => !method.free.includes(key));
   for (const key of own) {
     before[key] = record.config[method.keyOf[key] ?? key];
@@ -199,11 +202,11 @@ export function refuseConflicts(
   if ("precision" in before) {
     before.precision ??= "f32"; // runs from before there was a choice
   }
-  const wrong = [...deciding, ...own].flatMap((key) => {
-    if (!(key in given) || same(key, given[key], before[key])) return [];
-    return [
-      `${written(key)}: the run was started with ${show(before[key])}, not ${show(given[key])}`,
-    ];
+  const wrong = [...deciding, ...masks, ...own].flatMap((key) => {
+    const now = key in given ? method.settled(key, given[key]) : undefined;
+    const then = method.settled(key, before[key]);
+    if (!(key in given) || same(key, now, then)) return [];
+    return [`${written(key)}: the run was started with ${show(then)}, not ${show(now)}`];
   });
   if (wrong.length === 0) return;
   const next = "leave these out to go on with it, or start another run in another --output";

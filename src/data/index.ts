@@ -30,6 +30,7 @@ export {
   products as demoProducts,
   writeDemo,
 } from "./demo/write.ts";
+export { detourSize } from "./detour.ts";
 export { encodePng, writePng } from "./encode.ts";
 export type { Finding, Level, Report } from "./finding.ts";
 export { type Box, type Image, makeImage, type Size, toGrey, toRgb } from "./image.ts";

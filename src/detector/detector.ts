@@ -66,7 +66,7 @@ export interface Detector {
    */
   beginTraining?(set: TrainingSet): Promise<void>;
   /** At the start of an epoch, and again where training goes on in its middle. */
-  planEpoch?(epoch: number): EpochPlan;
+  planEpoch?(epoch: number): EpochPlan | undefined;
   /** After each step, in order: what `trainStep` returned behind the loss. */
   observe?(values: Float32Array, loss: number, batch: Batch): void;
   /** After the last step of an epoch, before anything is saved. */

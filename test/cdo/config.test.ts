@@ -22,6 +22,7 @@ test("2025 has the settings of the authors' refactor", () => {
     mapDistance: "cosine",
     levelWeights: [1, 1, 1],
     mapScale: "reference",
+    curriculum: null,
     precision: "f32",
   });
   expect(cdoConfig()).toEqual(cdoDefaults["2025"]);
@@ -47,6 +48,7 @@ test("2023 has the settings of the paper's code", () => {
     mapDistance: "cosine",
     levelWeights: [1, 1, 1],
     mapScale: "none",
+    curriculum: null,
     precision: "f32",
   });
 });

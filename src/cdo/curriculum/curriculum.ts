@@ -48,6 +48,12 @@ export class Curriculum {
     return { epoch, epochs, t: Math.min(1, epoch / last) };
   }
 
+  /** How many of the controls are γ. */
+  get gammas(): number {
+    const { gamma } = this.hooks;
+    return gamma ? (gamma.abnormal ? 2 : 1) : 0;
+  }
+
   async begin(around: Surroundings): Promise<void> {
     for (const [, hook] of this.#all) await hook.begin?.(around);
   }

@@ -1,2 +1,12 @@
 /** Curricula: what changes over a training, as plain configs, and the hooks that do it. */
+
+export { type CompleteCurriculum, type CurriculumConfig, curriculumConfig } from "./config.ts";
+export { createCurriculum } from "./create.ts";
+export { Curriculum } from "./curriculum.ts";
+export { curriculumOfTokens } from "./grammar.ts";
+export type { Surroundings } from "./hook.ts";
+export { nameOfCurriculum } from "./name.ts";
+export { curriculumPresets, type Preset, type PresetName, presetNames } from "./presets.ts";
 export { type ScheduleConfig, scheduleConfig, scheduleOf } from "./schedule.ts";
+export { curriculumOfWords } from "./words.ts";
+export { wordsOfCurriculum } from "./words-write.ts";
