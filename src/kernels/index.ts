@@ -35,4 +35,5 @@ export * from "./spec.ts";
 export * from "./stored.ts";
 export * from "./transpose.ts";
 export * from "./unit-distance.ts";
+export * from "./weight-average.ts";
 export { wgsl } from "./wgsl.ts";

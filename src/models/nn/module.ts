@@ -69,6 +69,13 @@ export abstract class Module {
     );
   }
 
+  /** Trained tensors and buffers under their full names, in PyTorch's order. */
+  namedTensors(): [string, Tensor][] {
+    return [...this.#all()].flatMap(([name, entry]) =>
+      entry.kind === "counter" ? [] : [[name, entry.tensor] as [string, Tensor]],
+    );
+  }
+
   parameters(): Tensor[] {
     return this.namedParameters().map(([, tensor]) => tensor);
   }

@@ -14,3 +14,4 @@ export {
   warmUp,
 } from "./schedules.ts";
 export { SGD, type SgdSettings } from "./sgd.ts";
+export { WeightAverage } from "./weight-average.ts";
