@@ -7,6 +7,7 @@ import { doctor } from "./doctor.ts";
 import { features } from "./features.ts";
 import { metrics } from "./metrics.ts";
 import { predict } from "./predict.ts";
+import { run } from "./run.ts";
 import { schemaCommand } from "./schema.ts";
 import { test } from "./test.ts";
 import { train } from "./train.ts";
@@ -15,6 +16,7 @@ import { weightsFetch, weightsList, weightsShow } from "./weights.ts";
 
 const working: readonly CommandSpec[] = [
   train,
+  run,
   test,
   predict,
   metrics,

@@ -4,6 +4,7 @@ import { LoupeError } from "../error.ts";
 import type { CommandSpec } from "./command.ts";
 import type { Settings } from "./flags.ts";
 import { findMethod } from "./methods.ts";
+import { planSchema } from "./run-plan-form.ts";
 import { trainSettings } from "./train-settings.ts";
 
 /** The schema of a `--config` file. `$schema` is allowed in it, so that an editor finds this. */
@@ -22,7 +23,7 @@ export function schemaCommand(commands: readonly CommandSpec[]): CommandSpec {
     name: "schema",
     arguments: "<command...>",
     summary: "Prints the JSON Schema of a command's --config file",
-    description: "For train with the method: loupe schema train cdo.",
+    description: "For train with the method: loupe schema train cdo; for run that of a plan file.",
     examples: ["loupe schema train cdo > train-cdo.schema.json", "loupe schema predict"],
     settings: none,
     async run({ args, read }) {
@@ -38,6 +39,7 @@ function schemaOf(words: readonly string[], commands: readonly CommandSpec[]) {
   if (words[0] === "train") {
     return configSchema(`loupe ${name}`, trainSettings(findMethod(words[1])));
   }
+  if (name === "run") return planSchema();
   const spec = commands.find((command) => command.name === name);
   if (spec) return configSchema(`loupe ${name}`, spec.settings);
   const known = commands.map((command) => command.name).join(", ");

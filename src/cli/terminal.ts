@@ -19,8 +19,8 @@ export interface TerminalOptions {
   readonly now: () => number;
   /** Whether stderr gets colours. */
   readonly colour?: boolean;
-  /** Only warnings, errors and moving progress are shown; who listens is told everything. */
-  readonly quiet?: boolean;
+  /** Only warnings, with this before them, errors and moving progress are shown; who listens is told everything. */
+  readonly quiet?: string;
 }
 
 const nowhere: Output = { write: () => true };
@@ -37,9 +37,9 @@ export class Terminal {
     this.#options = options;
   }
 
-  /** The same terminal for the parts of a long work: what they say goes to who listens, not on the screen. */
-  quiet(): Terminal {
-    return new Terminal({ ...this.#options, quiet: true });
+  /** The same terminal for a part of a long work: what it says goes to who listens, on the screen only what it warns of. */
+  quiet(part: string): Terminal {
+    return new Terminal({ ...this.#options, quiet: part });
   }
 
   get now(): () => number {
@@ -53,12 +53,14 @@ export class Terminal {
 
   /** What a person watching wants to know; not part of the result. */
   info(message: string): void {
-    if (!this.#options.quiet) this.#line(message);
+    if (this.#options.quiet === undefined) this.#line(message);
     this.#tell("info", message);
   }
 
   warn(message: string): void {
-    this.#line(`${this.paint("yellow", "warning:")} ${message}`);
+    const { quiet } = this.#options;
+    const part = quiet === undefined ? "" : `${quiet}: `;
+    this.#line(`${this.paint("yellow", "warning:")} ${part}${message}`);
     this.#tell("warning", message);
   }
 
@@ -75,7 +77,7 @@ export class Terminal {
   /** A progress line. One may run inside another. */
   meter(options: MeterOptions): Meter {
     const { stderr, now, quiet } = this.#options;
-    const out = quiet && !stderr.isTTY ? nowhere : stderr;
+    const out = quiet !== undefined && !stderr.isTTY ? nowhere : stderr;
     const meter = new Meter(out, now, options);
     this.#meters = [...this.#meters.filter((m) => !m.ended), meter];
     return meter;
