@@ -1,6 +1,6 @@
 /**
- * ResNet-18, -34, -50 and Wide-ResNet-50-2 up to layer3, which are the three levels: strides 4, 8, 16. layer4 and the classifier
- * are left out, as timm leaves them out of a network of features. Zagoruyko and Komodakis (BMVC 2016) for the wide one.
+ * ResNet-18, -34, -50, Wide-ResNet-50-2 and ResNet-10 at half width up to layer3, which are the three levels: strides 4, 8, 16. layer4
+ * and the classifier are left out, as timm leaves them out of a network of features. Zagoruyko and Komodakis (BMVC 2016) for the wide one.
  */
 import type { Tensor } from "../../core/index.ts";
 import {
@@ -24,6 +24,8 @@ export interface ResNetShape {
   readonly counts: readonly [number, number, number];
   /** Channels inside a bottleneck as a multiple of the planes. */
   readonly widening?: number;
+  /** Channels of the stem; the planes of layer1, layer2, layer3 are this, twice and four times this. Default 64. */
+  readonly stem?: number;
 }
 
 export interface ResNetSettings {
@@ -33,8 +35,6 @@ export interface ResNetSettings {
    */
   readonly zeroInitLast?: boolean;
 }
-
-const planes = [64, 128, 256] as const;
 
 export class ResNet extends Backbone {
   override readonly name: string;
@@ -50,15 +50,17 @@ export class ResNet extends Backbone {
   constructor(build: Build, name: string, shape: ResNetShape, settings: ResNetSettings = {}) {
     super();
     this.name = name;
+    const { stem: first = 64 } = shape;
+    const planes = [first, 2 * first, 4 * first] as const;
     const init = kaimingNormal({ mode: "fanOut", nonlinearity: "relu" });
     const stem = { kernelSize: 7, stride: 2, padding: 3, bias: false, init };
-    this.conv1 = this.child("conv1", new Conv2d(build, 3, 64, stem));
-    this.bn1 = this.child("bn1", new BatchNorm2d(build, 64));
+    this.conv1 = this.child("conv1", new Conv2d(build, 3, first, stem));
+    this.bn1 = this.child("bn1", new BatchNorm2d(build, first));
     const kind = shape.block === "basic" ? BasicBlock : Bottleneck;
     this.channels = planes.map((p) => p * kind.expansion) as unknown as LevelChannels;
     const lastScale = (settings.zeroInitLast ?? true) ? 0 : 1;
     const layer = (level: 0 | 1 | 2) => {
-      const inChannels = level === 0 ? 64 : this.channels[level - 1];
+      const inChannels = level === 0 ? first : this.channels[level - 1];
       const size = {
         inChannels: inChannels as number,
         planes: planes[level],

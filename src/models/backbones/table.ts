@@ -9,7 +9,7 @@ import { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
 
 /** One row of the table. */
 export interface BackboneEntry {
-  /** timm's name, under which `--weights` knows the published weights. */
+  /** timm's name where timm has it; `--weights` knows the published weights under it. */
   readonly name: string;
   /** Channels of the three levels, finest first. */
   readonly channels: LevelChannels;
@@ -32,7 +32,8 @@ export type BackboneOptions = ResNetSettings & { readonly device: Device } & (
   );
 
 function resnet(name: string, shape: ResNetShape): BackboneEntry {
-  const channels: LevelChannels = shape.block === "basic" ? [64, 128, 256] : [256, 512, 1024];
+  const first = (shape.stem ?? 64) * (shape.block === "basic" ? 1 : 4);
+  const channels: LevelChannels = [first, 2 * first, 4 * first];
   const create = (build: Build, settings: ResNetSettings) =>
     new ResNet(build, name, shape, settings);
   return { name, channels, strides: levelStrides, heads: teacherHeads.resnet, create };
@@ -50,6 +51,7 @@ export const backbones: readonly BackboneEntry[] = [
   resnet("resnet34", { block: "basic", counts: [3, 4, 6] }),
   resnet("resnet50", { block: "bottleneck", counts: [3, 4, 6] }),
   resnet("wide_resnet50_2", { block: "bottleneck", counts: [3, 4, 6], widening: 2 }),
+  resnet("resnet10_half", { block: "basic", counts: [1, 1, 1], stem: 32 }),
   hrnet("hrnet_w18", 18),
   hrnet("hrnet_w32", 32),
   hrnet("hrnet_w48", 48),
