@@ -80,6 +80,8 @@ export {
   type Texture,
 } from "./synthesis/synthesis.ts";
 export { opacityOf } from "./synthesis/synthesise.ts";
+export { type TextureClass, textureClasses } from "./textures/classes.ts";
+export { type TextureScene, textureScene } from "./textures/scene.ts";
 export { type LoaderOptions, type TrainLoader, trainLoader } from "./train-loader.ts";
 export {
   type LoadOptions,
