@@ -20,7 +20,9 @@ function schedule(word: Word, extra: readonly string[] = []): { own: Given; extr
   const all = word.settings(taking(...extra, ...scheduleParameters(name)));
   const split = (mine: boolean) =>
     Object.fromEntries(Object.entries(all).filter(([key]) => extra.includes(key) === mine));
-  return { own: { name, ...split(false) }, extra: split(true) };
+  const { lengths, ...own } = split(false);
+  const list = lengths === undefined ? {} : { lengths: [lengths].flat() };
+  return { own: { name, ...own, ...list }, extra: split(true) };
 }
 
 const hasSchedule = (word: Word) => scheduleNames.some((name) => name === word.ahead);

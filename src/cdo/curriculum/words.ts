@@ -13,6 +13,8 @@ import {
   places,
 } from "./config.ts";
 import { curriculumPresets, type PresetName, presetNames } from "./presets.ts";
+import { scheduleNames } from "./schedule.ts";
+import { drawn } from "./strength.ts";
 import { Word } from "./word.ts";
 import { adaptiveWords, axisWord, hookWords } from "./words-parts.ts";
 
@@ -152,10 +154,16 @@ function composed(said: Said, where: string): CompleteCurriculum {
 
 function unknownWord(word: Word): LoupeError {
   const piece = word.ahead ?? "";
+  const problem = `"${piece.slice(0, 100)}" is not known`;
+  const parts: readonly string[] = [...scheduleNames, ...drawn, "reversed"];
+  if (parts.includes(piece)) {
+    return word.fail(`${problem}; a schedule follows its axis, as in freq:linear:a=0.8,reversed`);
+  }
   const near = fields.nearest(piece, [...presetNames, ...heads]);
-  if (near) return word.fail(`"${piece}" is not known; did you mean "${near}"?`);
-  const own = `presets ${presetNames.join(", ")}`;
-  return word.fail(`"${piece}" is not known; there are ${own}, and ${heads.join(", ")}`);
+  if (near) return word.fail(`${problem}; did you mean "${near}"?`);
+  const rest = heads.filter((name) => !isOneOf(presetNames, name));
+  const next = `or say it yourself with ${rest.join(", ")}, as in freq:step:k=5`;
+  return word.fail(`${problem}; there are ${presetNames.join(", ")}; ${next}`);
 }
 
 function isOneOf<T extends string>(names: readonly T[], name: string): name is T {

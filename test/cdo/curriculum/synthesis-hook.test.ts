@@ -1,9 +1,16 @@
 /** Anomalies by the clock: what each epoch is told to paint, and what its log shows. */
 import { describe, expect, test } from "vitest";
+import type { AxesConfig } from "../../../src/cdo/curriculum/axes.ts";
 import type { SynthesisConfig } from "../../../src/cdo/curriculum/config.ts";
-import { curriculumPresets, type PresetName } from "../../../src/cdo/curriculum/presets.ts";
+import type { EpochPosition } from "../../../src/cdo/curriculum/hook.ts";
+import {
+  curriculumPresets,
+  type PresetName,
+  presetNames,
+} from "../../../src/cdo/curriculum/presets.ts";
 import { strengthOf } from "../../../src/cdo/curriculum/strength.ts";
 import { createSynthesisHook } from "../../../src/cdo/curriculum/synthesis-hook.ts";
+import { makeImage, seededRandom, whiteNoise } from "../../../src/data/index.ts";
 import { positions } from "./fakes.ts";
 
 const hookOf = (name: PresetName, side = 256) =>
@@ -109,4 +116,47 @@ test("strength around a mean follows its schedule", () => {
     { kind: "gaussian", mean: 0.5, sigma: 0.2 },
     { kind: "gaussian", mean: 1, sigma: 0.2 },
   ]);
+});
+
+describe("painted on an image", () => {
+  const size = 64;
+  const grey = makeImage(size, size, 3, new Uint8Array(3 * size * size).fill(127));
+  const options = { version: "2023" } as const;
+  const own = (name: PresetName) => curriculumPresets[name].config.synthesis;
+  const names = presetNames.filter(own);
+  const unguarded = names.filter((name) => (own(name) as AxesConfig).guard === false);
+  const painted = (name: PresetName, index: number, at: EpochPosition) => {
+    const { synthesis } = createSynthesisHook(own(name) as SynthesisConfig, { seed: 1 });
+    return whiteNoise(grey, size, seededRandom(1, index), { ...options, synthesis: synthesis(at) });
+  };
+
+  test.each(unguarded)("%s keeps the boxes of the baseline at any time", (name) => {
+    for (const at of positions(3)) {
+      for (let index = 0; index < 6; index++) {
+        const plain = whiteNoise(grey, size, seededRandom(1, index), options);
+        expect(painted(name, index, at).mask.data).toEqual(plain.mask.data);
+      }
+    }
+  });
+
+  test.each(names)("%s makes abnormal pixels from the first epoch on", (name) => {
+    const [first] = positions(3);
+    const made = Array.from({ length: 6 }, (_, index) => painted(name, index, first!));
+    expect(made.some(({ mask }) => mask.data.some((value) => value > 0))).toBe(true);
+  });
+
+  test("contrast falls to flat grey, which no mask tells from the image once there is a guard", () => {
+    const [at] = positions(1, "fork");
+    const flat = { amp: { most: 1, schedule: { name: "constant", c: 1 } } } as const;
+    for (const guard of [true, false]) {
+      const synthesis = createSynthesisHook({ ...flat, guard }, { seed: 1 }).synthesis(at!);
+      const made = Array.from({ length: 6 }, (_, index) =>
+        whiteNoise(grey, size, seededRandom(1, index), { ...options, synthesis }),
+      );
+      expect(
+        made.every(({ image }) => image.data.every((value) => Math.abs(value - 127) < 2)),
+      ).toBe(true);
+      expect(made.some(({ mask }) => mask.data.some((value) => value > 0))).toBe(!guard);
+    }
+  });
 });

@@ -106,6 +106,7 @@ describe("a curriculum in words", () => {
       "gate:freq:below=0.7,probe=8",
       "freq:3:quad size:beyond count:beyond:cosine:a=0.5,reversed",
       "freq:constant:c=0.5",
+      "freq:varied-exponential:lengths=0.5",
     ];
     for (const words of [...presetNames, ...more]) {
       const config = curriculumOfWords(words) as CurriculumConfig;
@@ -126,7 +127,8 @@ describe("words that make no sense", () => {
   test.each([
     ["", "curriculum: it has no words; give none, or one or more of amp-linear, "],
     ["freq-stp5", '"freq-stp5" is not known; did you mean "freq-step5"?'],
-    ["xyzxyzxyz", "there are presets amp-linear"],
+    ["xyzxyzxyz", "there are amp-linear, amp-step5"],
+    ["freq linear", 'word 2, "linear": "linear" is not known; a schedule follows its axis'],
     ["freq:stp:k=5", 'word 1, "freq:stp:k=5": "stp" is no schedule; did you mean "step"?'],
     ["freq:k=5", 'freq has no setting "k=5"; it takes lowest; settings of a schedule follow'],
     ["freq:step:k=1", 'word 1, "freq:step:k=1": synthesis.freq.schedule: k must be a whole number'],
