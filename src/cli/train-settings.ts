@@ -168,6 +168,7 @@ const deciding = [
   "splitSeed",
   "testClass",
   "joint",
+  "allowOverlap",
   "sampler",
   "weights",
 ] as const;
@@ -189,12 +190,15 @@ export function refuseConflicts(
     splitSeed: record.data.splitSeed ?? record.seed,
     testClass: record.data.testClasses,
     joint: (record.data.classes ?? null) !== null,
+    allowOverlap: record.data.allowOverlap ?? false,
     sampler: record.data.sampler ?? "naive",
     weights: record.weights.source,
   };
   // real anomalies are trained on with their masks
   const masks = Object.keys(record.data.taken ?? {}).length > 0 ? ["maskThreshold"] : [];
   before.maskThreshold = record.options.maskThreshold;
+  // what moved may be said anew, what was not there may not
+  const absent = (["meta", "testData"] as const).filter((key) => !hadPath(key, record));
   const own = Object.keys(method.settings.shape).filter((key) => !method.free.includes(key));
   for (const key of own) {
     before[key] = record.config[method.keyOf[key] ?? key];
@@ -202,7 +206,7 @@ export function refuseConflicts(
   if ("precision" in before) {
     before.precision ??= "f32"; // runs from before there was a choice
   }
-  const wrong = [...deciding, ...masks, ...own].flatMap((key) => {
+  const wrong = [...deciding, ...masks, ...absent, ...own].flatMap((key) => {
     const now = key in given ? method.settled(key, given[key]) : undefined;
     const then = method.settled(key, before[key]);
     if (!(key in given) || same(key, now, then)) return [];
@@ -214,6 +218,10 @@ export function refuseConflicts(
     "config",
     `${path}: can't go on with other settings; ${next}\n  ${wrong.join("\n  ")}`,
   );
+}
+
+function hadPath(key: "meta" | "testData", { data }: TrainRecord): boolean {
+  return (key === "meta" ? data.meta : data.testRoot) != null;
 }
 
 function same(key: string, now: unknown, before: unknown): boolean {
