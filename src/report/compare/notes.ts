@@ -72,10 +72,10 @@ function onAverages(
   if (!partial) return [];
   const curves =
     columns.length > 1 && experiments.length > 1 && common > 0 && common < columns.length
-      ? `; curves are averaged over the ${common} classes that all rows have`
+      ? `; curves are averaged over the classes that all rows have (${common})`
       : "";
   return [
-    `--: no value; an average over k of n classes is marked k/n, is not compared with others${curves}`,
+    `--: no value; an average over k of n classes is marked k/n and not compared with others${curves}`,
   ];
 }
 
