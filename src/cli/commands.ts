@@ -1,5 +1,6 @@
 /** All commands, in the order of `loupe --help`. */
 import type { CommandSpec } from "./command.ts";
+import { compare } from "./compare.ts";
 import { dataCheck, dataDemo } from "./data.ts";
 import { dataIndex } from "./data-index.ts";
 import { demo } from "./demo.ts";
@@ -20,6 +21,7 @@ const working: readonly CommandSpec[] = [
   test,
   predict,
   metrics,
+  compare,
   features,
   dataCheck,
   dataDemo,

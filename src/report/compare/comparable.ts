@@ -3,7 +3,7 @@ import type { Arranged, Experiment } from "./experiments.ts";
 import type { Facts, Run } from "./run.ts";
 
 /** Facts that differ from class to class by nature; the others must agree over the whole table. */
-const byClass: ReadonlySet<keyof Facts> = new Set(["training images", "test images"]);
+const byClass: ReadonlySet<keyof Facts> = new Set(["training images", "test images", "test data"]);
 
 /** One sentence for each thing that differs between experiments, with the values and who has them. */
 export function differences({ experiments, columns }: Arranged): string[] {

@@ -23,6 +23,7 @@ export interface RunText {
 export interface Facts {
   readonly "training images": string | undefined;
   readonly "test images": string | undefined;
+  readonly "test data": string | undefined;
   readonly mode: string | undefined;
   readonly "image size": string | undefined;
   readonly epochs: string | undefined;
@@ -92,6 +93,7 @@ function factsOf(record: Json, config: Json, data: Json): Facts {
   return {
     "training images": print && (train === undefined ? print : `${train} (${print})`),
     "test images": shown(data.test),
+    "test data": testData(data),
     mode: shown(data.mode),
     "image size": shown(config.imageSize),
     epochs: shown(config.epochs),
@@ -99,6 +101,13 @@ function factsOf(record: Json, config: Json, data: Json): Facts {
     "metric protocol": shown(options.protocol),
     "mask threshold": options.maskThreshold === null ? "0" : shown(options.maskThreshold),
   };
+}
+
+/** Which classes and folders are tested on; a run of its own class on its own data says null. */
+function testData({ testRoot, testClasses }: Json): string | undefined {
+  if (testRoot === undefined) return undefined;
+  const classes = Array.isArray(testClasses) ? testClasses.map(String) : ["the same class"];
+  return `${classes.join(", ")} of ${textOf(testRoot) ?? "the same data"}`;
 }
 
 function unfinishedOf(

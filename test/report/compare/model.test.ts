@@ -252,13 +252,22 @@ describe("unfinished and damaged runs", () => {
 });
 
 describe("what can't be compared", () => {
-  const a = { name: "a", values: [0.5], config: { imageSize: 64, epochs: 1 } };
+  const a = {
+    name: "a",
+    values: [0.5],
+    config: { imageSize: 64, epochs: 1 },
+    data: { testRoot: null, testClasses: null },
+  };
 
   test.each([
     ["image size differ: 64 (a); 128 (b)", { config: { imageSize: 128, epochs: 1 } }],
     ["epochs differ: 1 (a); 50 (b)", { config: { epochs: 50 } }],
     ["metric protocol differ: exact (a); cdo2023 (b)", { options: { protocol: "cdo2023" } }],
     ["test images of bottle differ: 9 (a); 10 (b)", { data: { test: 10 } }],
+    [
+      "test data of bottle differ: the same class of the same data (a); cap, pen of /other (b)",
+      { data: { testRoot: "/other", testClasses: ["cap", "pen"] } },
+    ],
     ["seeds differ: 1 (a); 2 (b)", { seed: 2 }],
     ["evaluated epochs differ: 1 (a); 1, 2 (b)", { values: [0.1, 0.2], config: { epochs: 1 } }],
   ])("%s", (what, other) => {
