@@ -87,7 +87,7 @@ async function prepare(detector: Detector, { terminal, interrupt, stopped }: Wor
 /** Trains until done or stopped; saves in between and at the end. */
 async function train(
   job: TrainingJob,
-  { batches, stepsPerEpoch }: TrainingBatches,
+  { batches, stepsPerEpoch, survived }: TrainingBatches,
   progress: TrainingProgress,
   work: Work,
 ): Promise<Progress> {
@@ -112,7 +112,8 @@ async function train(
       progress.step(epoch, iteration - epoch * stepsPerEpoch + 1, iteration, loss),
     onEpoch: async (epoch, _, plan) => {
       const done = epoch + 1;
-      progress.epoch(epoch, plan?.scalars);
+      const seen = plan?.synthesis ? defined({ survived: survived() }) : {};
+      progress.epoch(epoch, plan && { ...plan.scalars, ...seen });
       if (done === detector.epochs) return; // saved and evaluated below
       if (done % (job.options.evaluateEvery ?? Number.POSITIVE_INFINITY) === 0) {
         await evaluateMidway(job, done, progress, work);

@@ -22,6 +22,8 @@ const beyondEpochs = 2 ** 40;
 
 export interface TrainingBatches extends Pick<FitOptions, "batches" | "stepsPerEpoch"> {
   readonly imagesPerEpoch: number;
+  /** Share of the painted pixels of this epoch, so far, that changed enough to count; undefined without a `synthesis`. */
+  readonly survived: () => number | undefined;
   readonly set: TrainingSet;
 }
 
@@ -47,7 +49,17 @@ export function trainingBatches(
     const listed = Array.from(order, (place) => samples[place]!);
     return placed(batches(listed, { batchSize, side: size, transform }), order);
   };
+  let tally = { painted: 0, survived: 0 };
+  const counted = async function* (from: AsyncIterable<Batch>) {
+    tally = { painted: 0, survived: 0 };
+    for await (const batch of from) {
+      tally.painted += batch.synthetic?.painted ?? 0;
+      tally.survived += batch.synthetic?.survived ?? 0;
+      yield batch;
+    }
+  };
   return {
+    survived: () => (tally.painted > 0 ? tally.survived / tally.painted : undefined),
     stepsPerEpoch: stepsPerEpoch(sampler, labels, batchSize),
     imagesPerEpoch: drawn(0).length,
     batches(epoch, firstStep, plan) {
@@ -58,7 +70,7 @@ export function trainingBatches(
       const order = plan?.order ?? drawn(epoch);
       const keys = keysOf(order, samples.length);
       const first = firstStep * batchSize;
-      return make(order.subarray(first), keys.subarray(first), epoch, plan?.synthesis);
+      return counted(make(order.subarray(first), keys.subarray(first), epoch, plan?.synthesis));
     },
     set: {
       samples,

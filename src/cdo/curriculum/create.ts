@@ -2,6 +2,7 @@
 import { type CurriculumConfig, curriculumConfig } from "./config.ts";
 import { Curriculum } from "./curriculum.ts";
 import { createGammaHook } from "./gamma.ts";
+import { createOrderHook } from "./order.ts";
 import { createWeightHook } from "./self-paced.ts";
 import { createSynthesisHook } from "./synthesis-hook.ts";
 
@@ -24,7 +25,7 @@ export function createCurriculum(
 ): Curriculum {
   const { order, synthesis, weights, gamma, progress } = curriculumConfig(given);
   const hooks = {
-    order: order && undefined,
+    order: order && createOrderHook(order, training),
     synthesis: synthesis && createSynthesisHook(synthesis, training),
     weights: weights && createWeightHook(weights),
     gamma: gamma && createGammaHook(gamma),
