@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -14,6 +14,11 @@ import { LoupeError } from "../error.ts";
 const touchEvery = 30_000;
 /** Of a lock that nobody has touched, milliseconds. */
 const oldAge = 600_000;
+
+/** Of the second file, which lives for milliseconds. */
+const oldGate = 60_000;
+
+const pause = (time: number) => new Promise((go) => setTimeout(go, time));
 
 export interface Lock {
   release(): Promise<void>;
@@ -39,20 +44,27 @@ export type Taken =
  */
 export async function takeLock(path: string): Promise<Taken> {
   const mine = describeSelf();
+  tokens.add(mine.token);
   try {
     await mkdir(dirname(path), { recursive: true });
     for (let tries = 0; tries < 5; tries++) {
       if (await create(path, mine)) return { lock: hold(path, mine) };
       const found = await look(path);
       if (!found) continue; // given back meanwhile
-      if (!isLeftOver(found)) return { holder: nameOf(found.holder) };
-      await clear(path, found, mine.token);
+      if (!isLeftOver(found)) return refused(mine, nameOf(found.holder));
+      if (await takeOver(path, mine)) return { lock: hold(path, mine) };
     }
   } catch (cause) {
+    tokens.delete(mine.token);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new LoupeError("io", `${path}: the lock can't be made: ${reason}`, { cause });
   }
-  return { holder: "another process" };
+  return refused(mine, "another process");
+}
+
+function refused({ token }: Holder, holder: string): Taken {
+  tokens.delete(token);
+  return { holder };
 }
 
 /** As `takeLock`, waiting for it. */
@@ -64,7 +76,7 @@ export async function awaitLock(path: string, patience = 60_000): Promise<Lock> 
       const next = "wait for it, or remove the file if it is gone";
       throw new LoupeError("io", `${path}: is held by ${taken.holder}; ${next}`);
     }
-    await new Promise((go) => setTimeout(go, 100));
+    await pause(100);
   }
 }
 
@@ -133,7 +145,7 @@ function isLeftOver({ holder, age }: Found): boolean {
   return holder.pid === process.pid ? !tokens.has(holder.token) : !isAlive(holder.pid);
 }
 
-/** Of the locks that this process holds. */
+/** Of the locks that this process holds or is about to. */
 const tokens = new Set<string>();
 
 function isAlive(pid: number): boolean {
@@ -145,25 +157,32 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Takes a left-over away. Another process may do the same and lock anew in between; its lock is put back. */
-async function clear(path: string, { holder }: Found, mark: string): Promise<void> {
-  const aside = `${path}.${mark}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+/**
+ * Takes over a left-over. Between the look at it and its removal another process could have done the same and locked anew, so only
+ * who has the second file may remove, after looking once more.
+ */
+async function takeOver(path: string, mine: Holder): Promise<boolean> {
+  const gate = `${path}.clear`;
+  const before = await look(gate);
+  if (before && before.age > oldGate) await rm(gate, { force: true }); // whoever made it died right there
+  if (!(await create(gate, mine))) {
+    await pause(20);
+    return false;
   }
-  const moved = await look(aside);
-  if (moved?.holder?.token !== holder?.token) await link(aside, path).catch(() => {});
-  await rm(aside, { force: true });
+  try {
+    const found = await look(path);
+    if (found && !isLeftOver(found)) return false;
+    await rm(path, { force: true });
+    return await create(path, mine);
+  } finally {
+    await rm(gate, { force: true });
+  }
 }
 
 const nameOf = (holder: Holder | undefined) =>
   holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
 
 function hold(path: string, mine: Holder): Lock {
-  tokens.add(mine.token);
   const touch = () => {
     const now = new Date();
     utimes(path, now, now).catch(() => {}); // a lock that is gone is noticed by nobody but its taker
