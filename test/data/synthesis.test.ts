@@ -85,9 +85,11 @@ const kinds: [string, NoiseOptions][] = [
 
 describe.each(kinds)("%s", (_, options) => {
   const source = product(100);
-  const plain = (seed: number) => whiteNoise(source, 90, seededRandom(seed, 3, 7), options);
+  const clean = cleanImage(source, 90, options);
+  const given = options.detour === undefined && !options.version ? source : clean;
+  const plain = (seed: number) => whiteNoise(given, 90, seededRandom(seed, 3, 7), options, clean);
   const drawn = (seed: number, synthesis: Synthesis) =>
-    whiteNoise(source, 90, seededRandom(seed, 3, 7), { ...options, synthesis });
+    whiteNoise(given, 90, seededRandom(seed, 3, 7), { ...options, synthesis }, clean);
 
   test("an axis at its reference end, or none, changes no bit", () => {
     const same: Synthesis[] = [
@@ -329,7 +331,7 @@ describe("shapes", () => {
     });
     expect(Math.max(...shares)).toBeLessThan(Math.PI / 4);
     expect(Math.max(...shares)).toBeGreaterThan(0.3);
-    expect(Math.min(...shares)).toBeLessThan(0.05);
+    expect(Math.min(...shares)).toBeLessThan(Math.PI / 4 / 8);
     expect(Math.min(...shares)).toBeGreaterThan(0);
   });
 
@@ -382,7 +384,7 @@ describe("the guard", () => {
         painted += got.survival!.painted;
       }
       expect(painted).toBeGreaterThan(0);
-      const without = [...Array(5).keys()].map((seed) =>
+      const without = [...Array(4).keys()].map((seed) =>
         make(image, seed, { ...synthesis, guard: false }, options),
       );
       expect(without.some(({ mask }) => mask.data.some((v) => v > 0))).toBe(true);
@@ -429,9 +431,11 @@ test.each([
 ])("all axes at once work at %i pixels from an image of %i", (size, from) => {
   const source = namedImage("img", from, from, 3);
   for (const options of [{}, { detour: false }, { version: "2023" }] as const) {
+    const clean = cleanImage(source, size, options);
     for (let seed = 0; seed < 10; seed++) {
       const random = seededRandom(seed, size);
-      const { image, mask } = whiteNoise(source, size, random, { ...options, synthesis: allAxes });
+      const all = { ...options, synthesis: allAxes };
+      const { image, mask } = whiteNoise(source, size, random, all, clean);
       expect([image.width, image.height, mask.width, mask.height]).toEqual(Array(4).fill(size));
     }
   }

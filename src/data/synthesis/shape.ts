@@ -6,7 +6,7 @@ import type { Random } from "../random.ts";
 
 const longest = 8;
 /** How far the noise may push the border to the centre, as a share of the radius. */
-const depth = 0.6;
+const depth = 0.45;
 /** Cells of the noise across the box, coarse and fine, and what the fine one counts. */
 const cells = [3, 7] as const;
 const fineShare = 1 / 3;

@@ -1,6 +1,7 @@
 /**
- * Draws what belongs to one image: a stream of its own for each purpose, and s of each axis. The boxes' stream is left alone, so
- * two kinds of anomalies with the same seed have the same boxes, and an axis more changes no other axis.
+ * Draws what belongs to one image: a stream of its own for each purpose and patch, and s of each axis. The boxes' stream is left
+ * alone, so two kinds of anomalies with the same seed have the same boxes, and neither an axis more nor what happens to one patch
+ * changes another.
  */
 import { normal, type Random, seededRandom } from "../random.ts";
 import type { Strength, Synthesis } from "./synthesis.ts";
@@ -17,15 +18,17 @@ const purposes = {
   size: 8,
   count: 9,
   shape: 10,
+  field: 11,
+  kind: 12,
 } as const;
 
-/** The stream of one purpose, from its beginning. */
-export type Streams = (purpose: keyof typeof purposes) => Random;
+/** The stream of one purpose, or of one patch for this purpose, from its beginning. */
+export type Streams = (purpose: keyof typeof purposes, patch?: number) => Random;
 
 /** Streams that follow from where `random` stands, which is not moved. */
 export function streamsBeside(random: Random): Streams {
   const key = random.state();
-  return (purpose) => seededRandom(...key, purposes[purpose]);
+  return (purpose, patch = 0) => seededRandom(...key, purposes[purpose], patch);
 }
 
 /** s of every axis for one image. */

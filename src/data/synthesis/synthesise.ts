@@ -35,14 +35,13 @@ export function synthesise(
   const patches: Patch[] = [];
   let [painted, survived] = [0, 0];
   if (places.length === 0) return { patches, survival: { painted, survived } };
-  const source = { side, cut, random: streams("texture") };
+  const source = { side, cut, streams };
   const fill = lazily(() => fillOf(synthesis.texture, strengths.texture, source));
-  const shapes = streams("shape");
-  for (const { box, pixels } of places) {
+  for (const [i, { box, pixels }] of places.entries()) {
     if (box.top === box.bottom || box.left === box.right) continue;
     const keeps = pixels && (synthesis.texture?.kind ?? "normal") === "normal";
-    const texture = keeps ? { pixels, plain: true } : fill(box);
-    const patch = finish(texture, box, { synthesis, strengths, shapes, cut });
+    const texture = keeps ? { pixels, plain: true } : fill(box, i);
+    const patch = finish(texture, box, { synthesis, strengths, shapes: streams("shape", i), cut });
     const covered = countOnes(patch.covers, texture.pixels.length / 3);
     const counted = countOnes(patch.marks, covered);
     painted += covered;
@@ -152,8 +151,8 @@ function countOnes(bytes: Uint8Array | undefined, otherwise: number): number {
 /** Made when the first patch asks: an image without patches needs no texture. */
 function lazily(make: () => Fill): Fill {
   let made: Fill | undefined;
-  return (box) => {
+  return (box, patch) => {
     made ??= make();
-    return made(box);
+    return made(box, patch);
   };
 }

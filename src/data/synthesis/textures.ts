@@ -4,23 +4,30 @@ import { noiseEnd } from "../patches.ts";
 import type { Random } from "../random.ts";
 import { coarseNoise, cutOff, type NoiseField } from "./coarse-noise.ts";
 import { type Cut, drawPiece } from "./pieces.ts";
+import type { Streams } from "./strength.ts";
 import type { Texture } from "./synthesis.ts";
 
-/** Pixels `[rows, columns, 3]` of a box; `plain` where they are the white noise of the reference. */
-export type Fill = (box: Box) => { readonly pixels: Uint8Array; readonly plain: boolean };
+/** Pixels `[rows, columns, 3]` of a box; `plain` where they are the white noise of the reference. `patch`: its number, from 0. */
+export type Fill = (
+  box: Box,
+  patch: number,
+) => { readonly pixels: Uint8Array; readonly plain: boolean };
 
 /** Where textures come from: one image, painted at `side` x `side`. */
 export interface Source {
   readonly side: number;
   readonly cut: Cut;
-  /** The image's stream for textures; patches draw from it one after the other. */
-  readonly random: Random;
+  readonly streams: Streams;
 }
 
-/** Fills the patches of one image, in order. */
+/** Fills the patches of one image, in any order. */
 export function fillOf(texture: Texture | undefined, s: number, source: Source): Fill {
-  const { side, cut, random } = source;
-  const white: Fill = (box) => ({ pixels: evenly(random, box, 0, noiseEnd), plain: true });
+  const { side, cut, streams } = source;
+  const even = (box: Box, patch: number, low: number, end: number) =>
+    evenly(streams("texture", patch), box, low, end);
+  const white: Fill = (box, patch) => ({ pixels: even(box, patch, 0, noiseEnd), plain: true });
+  const coarse = (strength: number, lowest?: number) =>
+    coarseNoise(streams("field"), side, cutOff(side, strength, lowest));
   switch (texture?.kind) {
     case undefined:
     case "normal":
@@ -28,22 +35,23 @@ export function fillOf(texture: Texture | undefined, s: number, source: Source):
     case "amp": {
       const a = 127 * (texture.most ?? 1) * s;
       const [low, end] = [Math.trunc(a), Math.trunc(noiseEnd - a)];
-      return (box) => ({ pixels: evenly(random, box, low, end), plain: false });
+      return (box, patch) => ({ pixels: even(box, patch, low, end), plain: false });
     }
     case "freq": {
-      const noise = coarseNoise(random, side, cutOff(side, s, texture.lowest));
+      const noise = coarse(s, texture.lowest);
       return (box) => ({ pixels: noise.pixels(box), plain: false });
     }
     case "source": {
-      let coarse: NoiseField | undefined;
-      return (box) => {
-        const kind = drawKind(random, s);
-        if (kind === 0) return white(box);
+      let noise: NoiseField | undefined;
+      return (box, patch) => {
+        const kind = drawKind(streams("kind", patch), s);
+        if (kind === 0) return white(box, patch);
         if (kind > 1) {
+          const random = streams("texture", patch);
           return { pixels: drawPiece(random, cut, side, box, kind === 2), plain: false };
         }
-        coarse ??= coarseNoise(random, side, cutOff(side, coarseStrength));
-        return { pixels: coarse.pixels(box), plain: false };
+        noise ??= coarse(coarseStrength);
+        return { pixels: noise.pixels(box), plain: false };
       };
     }
   }
