@@ -8,6 +8,7 @@ import { doctor } from "./doctor.ts";
 import { features } from "./features.ts";
 import { metrics } from "./metrics.ts";
 import { predict } from "./predict.ts";
+import { preview } from "./preview.ts";
 import { run } from "./run.ts";
 import { schemaCommand } from "./schema.ts";
 import { test } from "./test.ts";
@@ -22,6 +23,7 @@ const working: readonly CommandSpec[] = [
   predict,
   metrics,
   compare,
+  preview,
   features,
   dataCheck,
   dataDemo,

@@ -36,6 +36,12 @@ export { drawLegend, scaleBar } from "./legend.ts";
 export { fixed, percent } from "./numbers.ts";
 export { drawOverlay, type OverlayOptions } from "./overlay.ts";
 export { drawPanels, drawTruth, type Panels, type Sample } from "./panels.ts";
+export {
+  type PreviewCell,
+  type PreviewRow,
+  type PreviewSheet,
+  previewSheet,
+} from "./preview-sheet.ts";
 export { chromeTrace, type KernelTime, kernelTimes, profileTable } from "./profile.ts";
 export {
   averageOf,
