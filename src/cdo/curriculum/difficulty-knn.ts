@@ -16,7 +16,7 @@ import {
 } from "../../core/index.ts";
 import { permutation, seededRandom } from "../../data/index.ts";
 import type { DifficultyTask } from "./difficulty.ts";
-import { overLocations } from "./difficulty-features.ts";
+import { Locations } from "./difficulty-features.ts";
 
 /** Distances that are held at once. */
 const mostDistances = 2 ** 22;
@@ -31,12 +31,12 @@ export async function knnDifficulties(
   share: number,
 ): Promise<readonly number[]> {
   if (task.places.length < 2) return task.places.map(() => 0); // there are no others
-  const bank = await collectBank(task, share);
+  const locations = new Locations(task);
+  const bank = await collectBank(task, locations, share);
   try {
     const scores: number[] = [];
     const use = (rows: Tensor, own: readonly number[]) => [meanNearest(rows, own, bank)];
-    for await (const { read } of overLocations(task, use))
-      scores.push(...(read[0] as Float32Array));
+    for await (const { read } of locations.over(use)) scores.push(...(read[0] as Float32Array));
     return scores;
   } finally {
     bank.rows.dispose();
@@ -51,7 +51,11 @@ interface Bank {
   readonly owners: Tensor;
 }
 
-async function collectBank(task: DifficultyTask, share: number): Promise<Bank> {
+async function collectBank(
+  task: DifficultyTask,
+  locations: Locations,
+  share: number,
+): Promise<Bank> {
   const { around, places, seed } = task;
   const chosen = new Set(
     permutation(places.length, seededRandom(seed, tag))
@@ -77,7 +81,7 @@ async function collectBank(task: DifficultyTask, share: number): Promise<Bank> {
     width = rows.shape[1] as number;
     return [indexSelect(rows, 0, picked)];
   };
-  for await (const { read } of overLocations(task, use)) parts.push(read[0] as Float32Array);
+  for await (const { read } of locations.over(use)) parts.push(read[0] as Float32Array);
   const rows = new Float32Array(owners.length * width);
   let at = 0;
   for (const part of parts) {

@@ -8,7 +8,7 @@
  */
 import { map, mean, reshape, sqrt, square, sum, type Tensor } from "../../core/index.ts";
 import type { DifficultyTask } from "./difficulty.ts";
-import { overLocations } from "./difficulty-features.ts";
+import { Locations } from "./difficulty-features.ts";
 import { ascending, quantile } from "./order-statistics.ts";
 
 /** Keeps a location that is the same in all images from dividing by 0; features are unit vectors. */
@@ -18,7 +18,8 @@ export async function mahalanobisDifficulties(
   task: DifficultyTask,
   shrinkage: number,
 ): Promise<readonly number[]> {
-  const { mean: mu, inverse, channels } = await gaussian(task, shrinkage);
+  const locations = new Locations(task);
+  const { mean: mu, inverse, channels } = await gaussian(task, locations, shrinkage);
   const { device } = task.around;
   const shape = [1, mu.length / channels, channels];
   const [m, s] = [device.tensor(mu, shape).keep(), device.tensor(inverse, shape).keep()];
@@ -29,7 +30,7 @@ export async function mahalanobisDifficulties(
       return [sqrt(mean(map("mahalanobis", { f }, { x, m, s }), 2))];
     };
     const scores: number[] = [];
-    for await (const { places, read } of overLocations(task, use)) {
+    for await (const { places, read } of locations.over(use)) {
       const all = read[0] as Float32Array;
       const each = all.length / places.length;
       places.forEach((_, i) => {
@@ -52,7 +53,11 @@ interface Gaussian {
 }
 
 /** Sums of a batch are made on the GPU, and added up in double precision. */
-async function gaussian(task: DifficultyTask, shrinkage: number): Promise<Gaussian> {
+async function gaussian(
+  task: DifficultyTask,
+  locations: Locations,
+  shrinkage: number,
+): Promise<Gaussian> {
   let channels = 0;
   let sums = new Float64Array();
   let squares = new Float64Array();
@@ -61,7 +66,7 @@ async function gaussian(task: DifficultyTask, shrinkage: number): Promise<Gaussi
     const x = reshape(rows, [places.length, rows.size / places.length]);
     return [sum(x, 0), sum(square(x), 0)];
   };
-  for await (const { read } of overLocations(task, use)) {
+  for await (const { read } of locations.over(use)) {
     const [s, q] = read as [Float32Array, Float32Array];
     if (sums.length === 0) [sums, squares] = [new Float64Array(s), new Float64Array(q)];
     else

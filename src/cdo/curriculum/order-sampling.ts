@@ -60,13 +60,3 @@ export function mixed(order: Uint32Array, others: Uint32Array, random: Random): 
   }
   return all;
 }
-
-/** How often each element has come before: `[7, 7, 2, 7]` gives `[0, 1, 0, 2]`. So that a second look at an image can differ. */
-export function occurrences(order: Uint32Array): Uint32Array {
-  const seen = new Map<number, number>();
-  return order.map((place) => {
-    const before = seen.get(place) ?? 0;
-    seen.set(place, before + 1);
-    return before;
-  });
-}

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { EpochPosition } from "../../../src/cdo/curriculum/hook.ts";
 import { createOrderHook } from "../../../src/cdo/curriculum/order.ts";
 import type { OrderConfig, PacingConfig } from "../../../src/cdo/curriculum/order-config.ts";
-import { mixed, occurrences } from "../../../src/cdo/curriculum/order-sampling.ts";
+import { mixed } from "../../../src/cdo/curriculum/order-sampling.ts";
 import { permutation, seededRandom } from "../../../src/data/index.ts";
 import { testDevice } from "../../device.ts";
 import { samplesOf, surroundings } from "./surroundings.ts";
@@ -192,11 +192,6 @@ test("real anomalies lie anywhere in an epoch", () => {
     places.add(all.indexOf(9));
   }
   expect(places.size).toBe(5);
-});
-
-test("it can be told which look at an image in an epoch it is", () => {
-  expect([...occurrences(Uint32Array.of(7, 7, 2, 7, 2))]).toEqual([0, 1, 0, 2, 1]);
-  expect([...occurrences(new Uint32Array())]).toEqual([]);
 });
 
 test("a resumed training ranks as before, and needs no images for it when the state comes first", async () => {
