@@ -28,7 +28,10 @@ export const testClass = flag(
   "classes to test on; default: those trained on, or all if the test data have others",
   { value: "name" },
 );
-export const joint = flag(z.boolean(), "train one model on all classes, in one run");
+export const joint = flag(
+  z.boolean(),
+  "one model for all classes, in one run: metrics by class and their mean, one threshold for all",
+);
 export const sampler = flag(
   z.enum(samplerNames as readonly [SamplerName, ...SamplerName[]]),
   "order of images: naive, each once (default); balanced, half of each batch real anomalies",

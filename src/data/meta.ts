@@ -63,7 +63,7 @@ export function metaOf({ root, layout, classes, train, test }: Dataset): Meta {
     img_path: below(path),
     mask_path: below(maskPath),
     cls_name: className,
-    specie_name: layout === "visa" ? "" : defect,
+    specie_name: layout.startsWith("visa") ? "" : defect, // its variants too
     anomaly: label,
   });
   const byClass = (samples: readonly Sample[]) =>

@@ -137,6 +137,12 @@ describe("a mode", () => {
     const unknown = await loupe(...few, "--mode", "semi3");
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(/--mode: must be one of zero_shot, few_shot1, .*, got "semi3"/);
+    const args = ["--class", "tile", "--mode", "semi1", "--sampler", "balanced", "--output", "no"];
+    const single = await train(...quick, ...args, "--batch-size", "1");
+    expect([single.code, single.stderr]).toEqual([
+      2,
+      expect.stringMatching(/sampler balanced: a batch holds normal and anomalous images/),
+    ]);
     const both = await loupe(...few, "--mode", "semi1", "--meta", "meta/meta.json");
     expect(both.code).toBe(2);
     expect(both.stderr).toMatch(/--meta and --mode: the file says which images/);

@@ -86,10 +86,11 @@ test("the same seed gives the same files, another one others, and VisA's entries
   const texts = (seed: number) => indexDataset(dataset, seed).files.map(({ text }) => text);
   expect(texts(1)).toEqual(texts(1));
   expect(texts(1).filter((text, i) => text !== texts(2)[i]).length).toBeGreaterThanOrEqual(5);
-  expect(metaOf({ ...dataset, layout: "visa" }).test.cls![0]).toMatchObject({
-    specie_name: "",
-    anomaly: 1,
-  });
+  for (const layout of ["visa", "visa_2cls_fewshot"])
+    expect(metaOf({ ...dataset, layout }).test.cls![0]).toMatchObject({
+      specie_name: "",
+      anomaly: 1,
+    });
 });
 
 test("a mode that some class is too small for is left out with the reason, the others are made", async () => {
