@@ -57,15 +57,18 @@ const set = {
 interface Run {
   readonly curriculum?: CdoConfig["curriculum"];
   readonly record?: boolean;
+  /** Other settings than the default. */
+  readonly settings?: Partial<CdoConfig>;
   /** After how many steps it is cut and goes on from what was saved. */
   readonly cuts?: readonly number[];
 }
 
 /** The losses of all steps, what the epochs' scalars were, and the weights at the end. */
-async function train({ curriculum, record = true, cuts = [] }: Run) {
+async function train({ curriculum, settings, record = true, cuts = [] }: Run) {
   const config = {
     ...{ backbone: "resnet10_half", imageSize: side, batchSize, epochs, learningRate: 1e-3 },
     ...(curriculum ? { curriculum } : {}),
+    ...settings,
   };
   const [losses, scalars]: [number[], unknown[]] = [[], []];
   let detector = createCdo({ device, config, seed, record });
@@ -144,3 +147,14 @@ test("a constant γ of 2 and weights that never leave 1 are the training without
   const { losses, state } = await train({ ...(curriculum && { curriculum }) });
   expect({ losses, state }).toEqual({ losses: plain.losses, state: plain.state });
 });
+
+test.runIf(device.features.has("shader-f16"))(
+  "in half precision, and with activations made again, a replayed step has the bits of a computed one",
+  async () => {
+    const curriculum = cases["hard weights, hardest images first, γ from −1"] as object;
+    const settings = { precision: "f16", checkpointActivations: true } as const;
+    const whole = await train({ curriculum, settings });
+    expect(whole.losses.every(Number.isFinite)).toBe(true);
+    expect(await train({ curriculum, settings, record: false })).toEqual(whole);
+  },
+);
