@@ -7,10 +7,18 @@ import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { findBackbone } from "../models/index.ts";
 import { type CurriculumConfig, curriculumConfig } from "./curriculum/index.ts";
+import { type FeatureLoss, featureLosses } from "./losses/index.ts";
+import {
+  defaultDecay,
+  type Optimisation,
+  optimisationDefaults,
+  optimisationRules,
+  refuseIdleOptimisation,
+} from "./optimisation.ts";
 
 export type CdoVersion = "2025" | "2023";
 
-export interface CdoConfig {
+export interface CdoConfig extends Optimisation {
   readonly version: CdoVersion;
   /** A backbone with three feature levels, see `backboneNames`. */
   readonly backbone: string;
@@ -20,6 +28,10 @@ export interface CdoConfig {
   readonly batchSize: number;
   /** Learning rate of the first iteration. */
   readonly learningRate: number;
+  /**
+   * "cdo": the paper's. The others pull all pixels of apprentice and expert together, as unit vectors, also those of synthetic anomalies.
+   */
+  readonly loss: "cdo" | FeatureLoss;
   /** Total L2 norm the gradient is clipped to; 0 does not clip. */
   readonly clipNorm: number;
   /** Keep less for the gradients and compute it again: the same results in a third more time and a fraction of the memory. */
@@ -52,6 +64,7 @@ export interface CdoConfig {
 const shared = {
   backbone: "hrnet_w32",
   imageSize: 256,
+  loss: "cdo",
   checkpointActivations: false,
   mom: true,
   oom: true,
@@ -68,6 +81,7 @@ const shared = {
 export const cdoDefaults: Readonly<Record<CdoVersion, CdoConfig>> = {
   "2025": {
     ...shared,
+    ...optimisationDefaults["2025"],
     version: "2025",
     epochs: 100,
     batchSize: 32,
@@ -79,6 +93,7 @@ export const cdoDefaults: Readonly<Record<CdoVersion, CdoConfig>> = {
   },
   "2023": {
     ...shared,
+    ...optimisationDefaults["2023"],
     version: "2023",
     epochs: 50,
     batchSize: 16,
@@ -100,6 +115,8 @@ const rules: fields.FieldRules<CdoConfig> = {
   backbone: fields.text,
   imageSize: fields.whole(1, most.imageSize),
   epochs: fields.whole(0, most.epochs),
+  loss: fields.oneOf("cdo", ...Object.keys(featureLosses)),
+  ...optimisationRules,
   batchSize: fields.whole(1, most.batchSize),
   learningRate: fields.number("a number above 0", (v) => v > 0),
   clipNorm: fields.number("0 (off) or more", atLeastZero),
@@ -138,7 +155,8 @@ export function cdoConfig(given: Partial<CdoConfig> = {}): CdoConfig {
   const merged: CdoConfig = { ...defaults, ...definedOf(given) };
   fields.checkFields("config", "cdo", { ...merged }, rules);
   const curriculum = merged.curriculum && curriculumConfig(merged.curriculum);
-  const config = { ...merged, curriculum };
+  const lrDecay = given.lrDecay ?? defaultDecay(merged.lrSchedule);
+  const config = { ...merged, lrDecay, curriculum };
   refuseMeaningless(config);
   refuseIdle(config, defaults);
   findBackbone(config.backbone);
@@ -151,21 +169,27 @@ function definedOf<T extends object>(given: T): Partial<T> {
 }
 
 /** A curriculum needs something to change. */
-function refuseMeaningless({ curriculum, mom, oom }: CdoConfig): void {
-  const without = { synthesis: !mom && "mom", gamma: !oom && "oom" };
-  for (const [place, off] of Object.entries(without)) {
-    if (!off || !curriculum || !(place in curriculum)) continue;
-    const next = `leave out ${place} or turn ${off} on`;
+function refuseMeaningless({ curriculum, mom, oom, loss }: CdoConfig): void {
+  const other = loss !== "cdo" && [`with loss "${loss}"`, 'choose loss "cdo"'];
+  const without = {
+    synthesis: !mom && ["without mom", "turn mom on"],
+    weights: other,
+    gamma: other || (!oom && ["without oom", "turn oom on"]),
+  };
+  for (const [place, why] of Object.entries(without)) {
+    if (!why || !curriculum || !(place in curriculum)) continue;
+    const [when, next] = why;
     throw new LoupeError(
       "config",
-      `cdo: curriculum.${place} has no effect without ${off}; ${next}`,
+      `cdo: curriculum.${place} has no effect ${when}; leave out ${place} or ${next}`,
     );
   }
 }
 
 /** A setting that nothing would come of is a misunderstanding, unless it is the default. */
 function refuseIdle(config: CdoConfig, defaults: CdoConfig): void {
-  const { version, mapMode } = config;
+  const { version, mapMode, loss } = config;
+  refuseIdleOptimisation(config, defaults);
   const of2025: readonly (keyof CdoConfig)[] = [
     "detour",
     "mapMode",
@@ -174,9 +198,12 @@ function refuseIdle(config: CdoConfig, defaults: CdoConfig): void {
     "mapScale",
   ];
   const ofSum: readonly (keyof CdoConfig)[] = ["levelWeights", "mapScale"];
-  const idle = version === "2023" ? of2025 : mapMode === "add" ? [] : ofSum;
-  const field = idle.find((name) => String(config[name]) !== String(defaults[name]));
-  if (field === undefined) return;
-  const why = version === "2023" ? 'in version "2023"' : `with mapMode "${mapMode}"`;
-  throw new LoupeError("config", `cdo: ${field} has no effect ${why}; leave it out`);
+  const refuse = (names: readonly (keyof CdoConfig)[], why: string) => {
+    const field = names.find((name) => String(config[name]) !== String(defaults[name]));
+    if (field === undefined) return;
+    throw new LoupeError("config", `cdo: ${field} has no effect ${why}; leave it out`);
+  };
+  if (version === "2023") refuse(of2025, 'in version "2023"');
+  else if (mapMode !== "add") refuse(ofSum, `with mapMode "${mapMode}"`);
+  if (loss !== "cdo") refuse(["oom", "gamma"], `with loss "${loss}"`);
 }

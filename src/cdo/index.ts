@@ -11,4 +11,6 @@ export {
 } from "./curriculum/index.ts";
 export { Cdo, type CdoOptions, createCdo } from "./detector.ts";
 export { type CdoLossOptions, cdoLoss } from "./loss.ts";
+export * from "./losses/index.ts";
 export { anomalyMap } from "./map.ts";
+export type { LrSchedule, Optimisation } from "./optimisation.ts";

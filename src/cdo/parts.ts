@@ -3,8 +3,6 @@ import { type Device, type Rng, requirePrecision } from "../core/index.ts";
 import { fields } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import {
-  Adam,
-  AdamW,
   type Backbone,
   createBackbone,
   findBackbone,
@@ -17,6 +15,8 @@ import type { CdoConfig } from "./config.ts";
 /** Names begin so in the reference's files. */
 export const frozenPrefix = "net_t.";
 export const modelPrefix = "net_s.";
+/** Of the weights that are trained, in a training state, where the model's are their average. */
+export const trainedPrefix = "trained.";
 /** Of the loss scale in a training state. */
 export const scalerPrefix = "scaler.";
 
@@ -64,16 +64,6 @@ export function createApprentice(
   const build = { device, rng: rng?.fork("student") };
   const apprentice = findBackbone(backbone).create(build, { zeroInitLast: version === "2025" });
   return apprentice.recomputeActivations(checkpointActivations);
-}
-
-export function createOptimiser(
-  apprentice: Backbone,
-  { version, learningRate: lr }: CdoConfig,
-): Adam | AdamW {
-  const parameters = apprentice.namedParameters();
-  return version === "2025"
-    ? new Adam(parameters, { lr, betas: [0.5, 0.999] })
-    : new AdamW(parameters, { lr, betas: [0.9, 0.999], weightDecay: 1e-4 });
 }
 
 /** What keeps small gradients in half precision; none at full. */

@@ -15,7 +15,7 @@ import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { StateDict } from "../models/index.ts";
 import { defined } from "./defined.ts";
-import { flag, type Settings } from "./flags.ts";
+import { flag, type Settings, whole } from "./flags.ts";
 import { backbone, batchSize, epochs, imageSize, precision } from "./options.ts";
 
 export interface DetectorOptions {
@@ -64,7 +64,44 @@ const cdoSettings = z.strictObject({
   imageSize,
   epochs,
   batchSize,
+  loss: flag(
+    z.enum(["cdo", "l2", "l1", "cosine", "kl"]),
+    "cdo (default), or a distance that looks at all pixels alike",
+    { value: "name" },
+  ),
+  optimiser: flag(
+    z.enum(["adam", "adamw", "sgd"]),
+    "default: adam in version 2025, adamw in 2023",
+    { value: "name" },
+  ),
   learningRate: flag(z.number().gt(0), "learning rate of the first step", { value: "rate" }),
+  betas: flag(z.array(z.number().min(0).lt(1)).length(2), "of adam and adamw", {
+    value: "number",
+    rule: "two numbers from 0 to below 1",
+  }),
+  momentum: flag(z.number().min(0).lt(1), "of sgd; default 0.9", { value: "number" }),
+  weightDecay: flag(z.number().min(0), "pull of the weights towards 0", { value: "number" }),
+  lrSchedule: flag(
+    z.enum(["step", "exponential", "cosine", "constant"]),
+    "how the learning rate falls; default: step in version 2025, exponential in 2023",
+    { value: "name" },
+  ),
+  lrDecay: flag(
+    z.number().gt(0).max(1),
+    "what a step, or each epoch of exponential, multiplies the learning rate with",
+    { value: "factor" },
+  ),
+  lrDecayAt: flag(z.number().gt(0).max(1), "share of the epochs until a step; default 0.8", {
+    value: "share",
+  }),
+  warmupEpochs: flag(whole(0), "epochs over which the learning rate grows; default 0", {
+    value: "number",
+  }),
+  ema: flag(
+    z.number().min(0).lt(1),
+    "evaluate and save the average of the weights with this decay, such as 0.999; 0: off",
+    { value: "decay" },
+  ),
   clipNorm: flag(z.number().min(0), "L2 norm the gradient is clipped to; 0: not at all", {
     value: "norm",
   }),
@@ -131,12 +168,14 @@ const cdo: Method = {
     const config = cdoConfig(given as Partial<CdoConfig>);
     return { ...config };
   },
-  title: ({ version, backbone, mom, oom, curriculum }) =>
+  title: ({ version, backbone, loss, mom, oom, ema, curriculum }) =>
     [
       version === "2025" ? "cdo" : `cdo${version}`,
       backbone,
+      ...(loss && loss !== "cdo" ? [loss] : []),
       ...(mom === false ? ["no-mom"] : []),
       ...(oom === false ? ["no-oom"] : []),
+      ...(ema ? ["ema"] : []),
       ...(curriculum ? [nameOfCurriculum(curriculum as CurriculumConfig)] : []),
     ].join("-"),
   keyOf: { methodVersion: "version", augmRed: "curriculum" },

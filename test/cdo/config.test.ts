@@ -9,6 +9,16 @@ test("2025 has the settings of the authors' refactor", () => {
     imageSize: 256,
     epochs: 100,
     batchSize: 32,
+    loss: "cdo",
+    optimiser: "adam",
+    betas: [0.5, 0.999],
+    momentum: 0.9,
+    weightDecay: 0,
+    lrSchedule: "step",
+    lrDecay: 0.1,
+    lrDecayAt: 0.8,
+    warmupEpochs: 0,
+    ema: 0,
     learningRate: 0.001,
     clipNorm: 5,
     checkpointActivations: false,
@@ -35,6 +45,16 @@ test("2023 has the settings of the paper's code", () => {
     imageSize: 256,
     epochs: 50,
     batchSize: 16,
+    loss: "cdo",
+    optimiser: "adamw",
+    betas: [0.9, 0.999],
+    momentum: 0.9,
+    weightDecay: 1e-4,
+    lrSchedule: "exponential",
+    lrDecay: 0.95,
+    lrDecayAt: 0.8,
+    warmupEpochs: 0,
+    ema: 0,
     learningRate: 4e-4,
     clipNorm: 0,
     checkpointActivations: false,
@@ -71,6 +91,16 @@ test("a complete config gives itself, through JSON too", () => {
 test("what is undefined takes the default", () => {
   const given = { epochs: undefined, version: undefined } as unknown as Partial<CdoConfig>;
   expect(cdoConfig(given)).toEqual(cdoDefaults["2025"]);
+});
+
+test("the decay of the learning rate follows its schedule unless it is given", () => {
+  const decay = (given: Partial<CdoConfig>) => cdoConfig(given).lrDecay;
+  expect([decay({}), decay({ version: "2023" })]).toEqual([0.1, 0.95]);
+  expect(decay({ version: "2023", lrSchedule: "step" })).toBe(0.1);
+  expect(decay({ lrSchedule: "exponential" })).toBe(0.95);
+  expect(decay({ lrSchedule: "exponential", lrDecay: 0.5 })).toBe(0.5);
+  const cosine = cdoConfig({ lrSchedule: "cosine" });
+  expect(cdoConfig(cosine)).toEqual(cosine);
 });
 
 const refused: readonly (readonly [Record<string, unknown>, string])[] = [
@@ -114,6 +144,24 @@ const refused: readonly (readonly [Record<string, unknown>, string])[] = [
     "levelWeights must be three numbers, 0 or more, that are not all 0",
   ],
   [{ levelWeights: "1,1,1" }, "levelWeights must be three numbers, 0 or more, that are not all 0"],
+  [{ loss: "mse" }, 'loss must be "cdo", "l2", "l1", "cosine" or "kl", got "mse"'],
+  [{ optimiser: "rmsprop" }, 'optimiser must be "adam", "adamw" or "sgd", got "rmsprop"'],
+  [{ betas: [0.9, 1] }, "betas must be two numbers from 0 to below 1, got [0.9,1]"],
+  [{ momentum: 1 }, "momentum must be 0 (off) or more, below 1, got 1"],
+  [{ weightDecay: -1 }, "weightDecay must be 0 (off) or more, got -1"],
+  [{ lrSchedule: "poly" }, 'lrSchedule must be "step", "exponential", "cosine" or "constant"'],
+  [{ lrDecay: 0 }, "lrDecay must be above 0, at most 1, got 0"],
+  [{ lrDecayAt: 2 }, "lrDecayAt must be a share of the epochs above 0, at most 1, got 2"],
+  [{ warmupEpochs: 0.5 }, "warmupEpochs must be a whole number from 0, got 0.5"],
+  [{ ema: 1 }, "ema must be 0 (off) or more, below 1, got 1"],
+  [{ loss: "l2", gamma: 1 }, 'gamma has no effect with loss "l2"; leave it out'],
+  [{ loss: "kl", oom: false }, 'oom has no effect with loss "kl"; leave it out'],
+  [{ version: "2023", loss: "l1", oom: false }, 'oom has no effect with loss "l1"'],
+  [{ betas: [0.9, 0.9], optimiser: "sgd" }, 'betas has no effect with optimiser "sgd"'],
+  [
+    { loss: "l2", curriculum: { gamma: { from: 0, to: 2 } } },
+    'curriculum.gamma has no effect with loss "l2"; leave out gamma or choose loss "cdo"',
+  ],
   [{ mapScale: "nine" }, 'mapScale must be "reference", "mean" or "none", got "nine"'],
 ];
 for (const [given, message] of refused) {
@@ -126,7 +174,7 @@ test("an unknown setting is refused with the one that was probably meant", () =>
   const read = (json: string) => () => cdoConfig(JSON.parse(json) as Partial<CdoConfig>);
   expect(read('{"epoch":5}')).toThrow('cdo: there is no setting "epoch"; did you mean "epochs"?');
   expect(read('{"learning_rate":1}')).toThrow('did you mean "learningRate"?');
-  expect(read('{"weightDecay":1}')).toThrow("it knows version, backbone, imageSize");
+  expect(read('{"colour":1}')).toThrow("it knows version, backbone, imageSize");
   expect(read('{"__proto__":{"epochs":1}}')).toThrow('there is no setting "__proto__"');
 });
 
