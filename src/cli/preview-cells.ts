@@ -19,6 +19,7 @@ export interface PreviewOptions {
   readonly size: number;
   readonly detour: boolean;
   readonly guard: boolean;
+  readonly outline: boolean;
   readonly seed: number;
   readonly steps?: number;
   readonly imageCount?: number;
@@ -47,11 +48,9 @@ export function painter({ samples, read }: PreviewImages, options: PreviewOption
     const pixels = new Float32Array(size * size * 3);
     const mask = new Float32Array(size * size);
     const survival = await load(sample, place, pixels, mask);
+    const image = makeImage(size, size, 3, denormalise(pixels));
     const marks = Uint8Array.from(mask, (v) => Math.round(v * 255));
-    const cell = {
-      image: makeImage(size, size, 3, denormalise(pixels)),
-      mask: makeImage(size, size, 1, marks),
-    };
+    const cell = options.outline ? { image, mask: makeImage(size, size, 1, marks) } : { image };
     return { cell, share: mask.reduce((sum, v) => sum + v, 0) / mask.length, survival };
   };
 }

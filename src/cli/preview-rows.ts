@@ -161,9 +161,10 @@ function strengthsIn(scalars: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-function conditions({ version, detour, size, seed }: PreviewOptions): string {
+function conditions({ version, detour, size, seed, outline }: PreviewOptions): string {
   const way = version === "2023" ? ", as in 2023" : detour ? "" : ", without the detour";
-  return `${size} pixels${way}, seed ${seed}; outlined: what counts as abnormal`;
+  const lines = outline ? "; outlined: what counts as abnormal" : "";
+  return `${size} pixels${way}, seed ${seed}${lines}`;
 }
 
 /** The last two parts of a path. */

@@ -44,6 +44,7 @@ const settings = z.strictObject({
   ),
   detour: flag(z.boolean(), "don't pass images through 1024 × 1024", { on: true }),
   guard: flag(z.boolean(), "an axis: also what can't be seen counts as abnormal", { on: true }),
+  outline: flag(z.boolean(), "don't outline what counts as abnormal", { on: true }),
   seed,
   output: flag(z.string().min(1), "picture to write; default ./preview.png", {
     value: "file.png",
@@ -90,8 +91,8 @@ function optionsOf(told: Told): PreviewOptions {
   }
   const idle = told.curriculum ? (told.guard === false ? "--no-guard" : "") : idleEpochs(told);
   if (idle) throw new LoupeError("config", `${idle} has no effect here; leave it out`);
-  const rest = defined({ steps: told.steps, imageCount: told.imageCount });
-  return { version, size, detour, seed: told.seed ?? 1, guard: told.guard ?? true, ...rest };
+  const { seed = 1, guard = true, outline = true, steps, imageCount } = told;
+  return { version, size, detour, seed, guard, outline, ...defined({ steps, imageCount }) };
 }
 
 const idleEpochs = ({ epochs }: Told) => (epochs === undefined ? "" : "--epochs");

@@ -2,7 +2,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readImage, seededRandom, whiteNoise } from "../../src/data/index.ts";
+import { painter } from "../../src/cli/preview-cells.ts";
+import { trainingBatches } from "../../src/cli/training-batches.ts";
+import {
+  denormalise,
+  readImage,
+  type Synthesis,
+  scanFolder,
+  seededRandom,
+  whiteNoise,
+} from "../../src/data/index.ts";
+import type { Detector } from "../../src/detector/index.ts";
 import { part } from "../report/pictures.ts";
 import { folder, loupe, prepareLoupe, smallData } from "./loupe.ts";
 
@@ -32,28 +42,57 @@ test("axes are drawn on the product that comes with tensorloupe, and again the s
   expect(readFileSync(file("again.png")).equals(readFileSync(file("axes.png")))).toBe(true);
 });
 
-test("a curriculum is drawn as a training sees its images", async () => {
+test.each([
+  ["cdo2025", true],
+  ["cdo2025", false],
+  ["cdo2023", false],
+] as const)(
+  "a cell is the image that a training sees: %s, detour %s",
+  async (synthesis, detour) => {
+    const data = await smallData(`for-${synthesis}-${detour}`);
+    const { train } = await scanFolder(data);
+    const version = synthesis === "cdo2023" ? "2023" : "2025";
+    const size = 40;
+    const images = { size, version, synthesis, detour } as const;
+    const seed = 5;
+    const detector = { batchSize: 4, images } as unknown as Detector;
+    const hard: Synthesis = { texture: { kind: "freq", strength: { kind: "uniform" } } };
+    const options = { version, size, detour, seed, guard: true, outline: true } as const;
+    const paint = painter({ name: "washer", samples: train }, options);
+    for (const epoch of [0, 3]) {
+      const plan = { synthesis: hard, scalars: {} };
+      for await (const batch of trainingBatches(train, detector, seed).batches(epoch, 0, plan)) {
+        for (let i = 0; i < batch.size; i++) {
+          const { cell } = await paint(batch.indices[i]!, epoch, hard);
+          const pixels = batch.images.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+          expect(Buffer.compare(cell.image.data, denormalise(pixels))).toBe(0);
+          const mask = batch.masks.subarray(i * size * size, (i + 1) * size * size);
+          expect([...cell.mask!.data]).toEqual([...mask].map((v) => Math.round(v * 255)));
+        }
+      }
+    }
+  },
+);
+
+test("a curriculum has a column an epoch and a row an image", async () => {
   const data = await smallData("for-preview");
-  const args = ["preview", "--curriculum", "amp:constant:c=0", "--epochs", "3", "--data", data];
-  const { code, stdout } = await loupe(...args, ...short, "--image-count", "2", "--seed", "5");
+  const args = ["preview", "--curriculum", "freq-step5", "--epochs", "12", "--steps", "3"];
+  const more = ["--data", data, ...short, "--image-count", "2", "--no-outline"];
+  const { code, stdout } = await loupe(...args, ...more);
   expect(code).toBe(0);
-  expect(stdout).toContain("preview.png");
+  expect(stdout).toBe(
+    `${file("preview.png")} (${138 + 3 * 156 - 6 + 20} × ${90 + 2 * 180 + 10}): freq-step5 over 12 epochs, on washer\n`,
+  );
   const picture = await readImage(file("preview.png"));
   const source = await readImage(join(data, "washer/train/good/000.png"));
-  let alike = 0;
-  for (const epoch of [0, 1, 2]) {
-    const options = {
-      detour: false,
-      synthesis: { texture: { kind: "amp", strength: { kind: "fixed", s: 0 } } },
-    } as const;
-    const { image, mask } = whiteNoise(source, 150, seededRandom(5, epoch, 0), options);
-    const shown = part(picture, 138 + epoch * 156, 90, 150, 150);
-    for (let i = 0; i < mask.data.length; i++) {
-      // The outline covers a few pixels around the border of the mask.
-      if (image.data[i * 3] === shown.data[i * 3]) alike++;
-    }
+  const s = [0, 0.5, 1]; // of epochs 1, 7 and 12
+  for (const [i, epoch] of [0, 6, 11].entries()) {
+    const texture = { kind: "freq", strength: { kind: "fixed", s: s[i]! } } as const;
+    const noise = { detour: false, synthesis: { texture, guard: false } };
+    const { image } = whiteNoise(source, 150, seededRandom(1, epoch, 0), noise);
+    const shown = part(picture, 138 + i * 156, 90, 150, 150);
+    expect(Buffer.compare(shown.data, image.data)).toBe(0);
   }
-  expect(alike / (3 * 150 * 150)).toBeGreaterThan(0.9);
 });
 
 test("what can't be shown is told, and nothing is written", async () => {
