@@ -10,6 +10,8 @@ import {
 } from "../../core/index.ts";
 import type { DifficultyTask } from "./difficulty.ts";
 
+/** Locations along each side of an image. */
+const mostLocations = 32;
 /** Of features that are kept from one pass over the images to the next, which then needs no network. */
 const mostKept = 2 ** 28;
 
@@ -75,12 +77,13 @@ export class Locations {
 }
 
 /**
- * Unit vectors of all levels side by side, averaged down to the size of the coarsest, so that the squared distance of two locations
+ * Unit vectors of all levels side by side, averaged down to the size of the coarsest (32 × 32 at most), so that the squared distance of two locations
  * is the sum of the levels' discrepancies: `[N · P, C]`, P locations an image.
  */
 function locationsOf(levels: readonly Tensor[]): Tensor {
   const [, h, w] = (levels.at(-1) as Tensor).shape as [number, number, number];
-  const same = levels.map((x) => adaptiveAvgPool2d(normalize(x), [h, w]));
+  const size = [Math.min(h, mostLocations), Math.min(w, mostLocations)] as const;
+  const same = levels.map((x) => adaptiveAvgPool2d(normalize(x), size));
   const all = same.length === 1 ? (same[0] as Tensor) : concat(same, -1);
   const channels = all.shape[3] as number;
   return reshape(all, [all.size / channels, channels]);

@@ -53,7 +53,11 @@ export const pacingNames = Object.keys(paces) as readonly PacingConfig["name"][]
 
 /** @throws LoupeError `config` naming the field and its rule */
 export function pacingConfig(given: unknown, where: string): PacingConfig {
-  return namedConfig(given, where, paces) as PacingConfig;
+  const config = namedConfig(given, where, paces) as PacingConfig;
+  if (!("schedule" in config && config.schedule.reversed)) return config;
+  const rule = "images come in, they don't leave";
+  const next = 'leave reversed out; for the hardest first take the ordering "anti"';
+  throw new LoupeError("config", `${where}.schedule: ${rule}, got reversed; ${next}`);
 }
 
 const rules = {

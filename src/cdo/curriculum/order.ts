@@ -73,8 +73,8 @@ class Order {
   /** Ranks anew, as soon as images and scores are known. */
   #rank(): void {
     if (!this.#samples) return;
-    const places = placesOf(this.#samples, 0);
-    this.#ranking = rankingOf(places, this.#config, this.#scores, this.#training.seed);
+    const { seed } = this.#training;
+    this.#ranking = rankingOf(this.#samples, this.#config, this.#scores, seed);
   }
 
   order(at: EpochPosition, count: number): Uint32Array {
@@ -125,20 +125,34 @@ function placesOf(samples: readonly Sample[], label: 0 | 1): Uint32Array {
   return Uint32Array.from(samples.flatMap((sample, i) => (sample.label === label ? [i] : [])));
 }
 
-/** By score, of equal ones the first first; at random where there are none. */
+/**
+ * By score, of equal ones the first first; at random where there are none. Each class is ranked for itself and all are merged, so that
+ * none waits until the others are through.
+ */
 function rankingOf(
-  places: Uint32Array,
+  samples: readonly Sample[],
   { ordering }: CompleteOrder,
   scores: readonly number[] | undefined,
   seed: number,
 ): Uint32Array {
+  const places = placesOf(samples, 0);
   if (ordering === "random" || !scores) {
     const order = permutation(places.length, seededRandom(seed, tags.ranking));
     return order.map((i) => places[i] as number);
   }
   const sign = ordering === "anti" ? -1 : 1;
-  const ranks = [...places.keys()].sort(
-    (a, b) => sign * ((scores[a] as number) - (scores[b] as number)) || a - b,
+  const classes = new Map<string, number[]>();
+  places.forEach((place, i) => {
+    const name = samples[place]?.className ?? "";
+    const own = classes.get(name);
+    if (own) own.push(i);
+    else classes.set(name, [i]);
+  });
+  const ranked = [...classes.values()].flatMap((own) =>
+    own
+      .sort((a, b) => sign * ((scores[a] as number) - (scores[b] as number)) || a - b)
+      .map((i, rank) => ({ place: places[i] as number, share: (rank + 0.5) / own.length })),
   );
-  return Uint32Array.from(ranks, (i) => places[i] as number);
+  ranked.sort((a, b) => a.share - b.share || a.place - b.place);
+  return Uint32Array.from(ranked, ({ place }) => place);
 }

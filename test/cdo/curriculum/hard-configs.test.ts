@@ -90,6 +90,11 @@ const refused: readonly (readonly [run: (given: unknown) => unknown, unknown, st
     { pacing: { name: "continuous", schedule: { name: "linear", a: -1 } } },
     "curriculum.order.pacing.schedule: a must be a share of the training above 0, got -1",
   ],
+  [
+    order,
+    { pacing: { name: "soft", schedule: { name: "linear", reversed: true } } },
+    "curriculum.order.pacing.schedule: images come in, they don't leave, got reversed; leave",
+  ],
   [order, { pacing: { name: "soft", tau: 0 } }, "tau must be a number above 0, at most 100, got 0"],
   [weights, {}, "curriculum.weights: name must be"],
   [weights, { name: "toString" }, "curriculum.weights: name must be"],

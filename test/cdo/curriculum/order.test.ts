@@ -127,6 +127,21 @@ test("a curriculum begins with the easiest, its reverse with the hardest, and a 
   expect(await first("random", 3)).toEqual(expect.arrayContaining(random));
 });
 
+test("classes of one model come in together, each its easiest first", async () => {
+  const around = surroundings(device, normal(40));
+  // the bolts are all harder than the nuts, and there are three times as many
+  const samples = around.set.samples.map((sample, i) => ({
+    ...sample,
+    className: i % 4 ? "bolt" : "nut",
+  }));
+  const scores = samples.map(({ path }, i) => [path, i % 4 ? 1000 - i : i] as const);
+  const config = { difficulty: { name: "scores", scores } } as const;
+  const hook = createOrderHook(config, { seed: 1, batchSize: 4 });
+  await hook.begin?.({ ...around, set: { ...around.set, samples } });
+  const first = seen(hook.order(at(0, 10), 40));
+  expect(first).toEqual([0, 4, 33, 34, 35, 37, 38, 39]);
+});
+
 test("baby steps join one bucket after the other, one pass has one at a time", async () => {
   const labels = normal(50);
   const ranks = easiest(labels);
