@@ -186,7 +186,7 @@ export function refuseConflicts(
     seed: record.seed,
     layout: record.data.layout,
     testFraction: record.data.testFraction,
-    mode: record.data.mode,
+    mode: record.data.mode ?? (record.data.meta ? undefined : "unsupervised"),
     splitSeed: record.data.splitSeed ?? record.seed,
     testClass: record.data.testClasses,
     joint: (record.data.classes ?? null) !== null,

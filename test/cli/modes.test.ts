@@ -299,7 +299,8 @@ describe("one model for several classes", () => {
   test("goes on after a resume and gives each class's row again", async () => {
     const before = json("both/metrics.json");
     rmSync(file("both/metrics.json"));
-    const resumed = await loupe("train", "--resume", "both", "--no-images", "--no-maps");
+    const said = ["--mode", "unsupervised", "--joint", "--class", "tile", "washer"]; // as it was
+    const resumed = await loupe("train", "--resume", "both", ...said, "--no-images", "--no-maps");
     expect(resumed.code).toBe(0);
     expect(json("both/metrics.json").classes).toEqual(before.classes);
     const again = await loupe(
