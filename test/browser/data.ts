@@ -80,4 +80,26 @@ export const tests: Record<string, () => Promise<void>> = {
     // The same expression in test/data/white-noise.test.ts.
     if (got !== "1789096140 783448802") throw new Error(got);
   },
+
+  "anomalies of a given difficulty in a page are Node's": async () => {
+    const strength = { kind: "uniform" } as const;
+    const hashes: string[] = [];
+    for (const kind of ["amp", "freq", "source"] as const) {
+      const pixels = Uint8Array.from({ length: 7200 }, (_, i) => (i * 37) % 251);
+      const { image, mask } = whiteNoise(makeImage(60, 40, 3, pixels), 64, seededRandom(42, 1, 2), {
+        synthesis: {
+          texture: { kind, strength },
+          opacity: { strength },
+          size: strength,
+          count: strength,
+          shape: { kind: "fixed", s: 1 },
+          colour: { kind: "gaussian", mean: 0.5, sigma: 0.2 },
+        },
+      });
+      hashes.push(`${fnv(image.data)} ${fnv(mask.data)}`);
+    }
+    // The same expression in test/data/synthesis.test.ts.
+    if (hashes.join(", ") !== "2237136268 1134011057, 988492987 1796988775, 3108129551 1677192910")
+      throw new Error(hashes.join(", "));
+  },
 };

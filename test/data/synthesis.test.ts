@@ -17,7 +17,7 @@ import {
   type NoisyImage,
   whiteNoise,
 } from "../../src/data/white-noise.ts";
-import { namedImage } from "./pixels.ts";
+import { fnvBytes, namedImage } from "./pixels.ts";
 
 const fixed = (s: number): Strength => ({ kind: "fixed", s });
 const small: NoiseOptions = { detour: false };
@@ -466,4 +466,25 @@ test("what is out of range is refused by name", () => {
     expect(() => make(grey(32), 1, synthesis)).toThrow(message);
   }
   expect(() => checkSynthesis(allAxes)).not.toThrow();
+});
+
+test("the same image and seed give the anomalies that test/browser/data.ts expects of a page", () => {
+  const strength = { kind: "uniform" } as const;
+  const hashes = (["amp", "freq", "source"] as const).map((kind) => {
+    const pixels = Uint8Array.from({ length: 7200 }, (_, i) => (i * 37) % 251);
+    const { image, mask } = whiteNoise(makeImage(60, 40, 3, pixels), 64, seededRandom(42, 1, 2), {
+      synthesis: {
+        texture: { kind, strength },
+        opacity: { strength },
+        size: strength,
+        count: strength,
+        shape: { kind: "fixed", s: 1 },
+        colour: { kind: "gaussian", mean: 0.5, sigma: 0.2 },
+      },
+    });
+    return `${fnvBytes(image.data)} ${fnvBytes(mask.data)}`;
+  });
+  expect(hashes.join(", ")).toBe(
+    "2237136268 1134011057, 988492987 1796988775, 3108129551 1677192910",
+  );
 });
