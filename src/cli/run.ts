@@ -83,7 +83,7 @@ Several processes may work on one --output. A class that fails is told and the r
     if (given.dryRun) return describeJobs(partOf(await see(), shard), jobs.length, shard);
     await savePlan(folder, plan, found);
     if (given.collect) return describeTables(await writeTables(folder, see), folder);
-    const outcomes = await work(partOf(jobs, shard), shard, folder, given, call.terminal);
+    const outcomes = await work(jobs, shard, folder, given, call.terminal);
     return describeTables(await writeTables(folder, see), folder, outcomes);
   },
 };
@@ -102,15 +102,16 @@ async function work(
   given: Ways,
   terminal: Terminal,
 ) {
+  const own = partOf(jobs, shard);
   if (shard) {
     const part = `part ${shard.index + 1} of ${shard.count} (${shard.source})`;
-    terminal.info(`${part}: ${jobs.length} jobs`);
+    terminal.info(`${part}: ${own.length} of ${jobs.length} jobs`);
   }
   using interrupt = listenForInterrupt(terminal, "finishing the step, then saving");
   const gpu = sharedGpu(given, terminal);
   try {
     const stopped = "stopped before the next job was begun";
-    return await workThrough(jobs, folder, gpu, { terminal, interrupt, stopped });
+    return await workThrough(own, folder, gpu, { terminal, interrupt, stopped });
   } finally {
     gpu.close();
   }

@@ -103,6 +103,9 @@ async function train(
     log.write("checkpoint", { ...at });
     savedAt = terminal.now();
   };
+  if (missedEvaluation(job, start, progress)) {
+    await evaluateMidway(job, start.epoch, progress, work);
+  }
   const end = await fitDetector(detector, {
     batches,
     stepsPerEpoch,
@@ -115,7 +118,7 @@ async function train(
       const seen = plan?.synthesis ? defined({ survived: survived() }) : {};
       progress.epoch(epoch, plan && { ...plan.scalars, ...seen });
       if (done === detector.epochs) return; // saved and evaluated below
-      if (done % (job.options.evaluateEvery ?? Number.POSITIVE_INFINITY) === 0) {
+      if (isEvaluatedAfter(job, done)) {
         await evaluateMidway(job, done, progress, work);
       }
       const isDue = terminal.now() - savedAt >= leastBetweenSaves;
@@ -125,6 +128,22 @@ async function train(
   const isNew = end.epoch !== start.epoch || end.step !== start.step || !checkpoint;
   if (isNew) await save(end);
   return end;
+}
+
+/** `done`: epochs, not yet all. */
+function isEvaluatedAfter({ options }: TrainingJob, done: number): boolean {
+  return done % (options.evaluateEvery ?? Number.POSITIVE_INFINITY) === 0;
+}
+
+/** Stopped in an evaluation between two epochs: it is made up for, or the history would depend on the stop. */
+function missedEvaluation(
+  job: TrainingJob,
+  { epoch, step }: Progress,
+  { history }: TrainingProgress,
+): boolean {
+  if (step > 0 || epoch === 0 || epoch >= job.detector.epochs) return false;
+  const isThere = history.evaluations.some((evaluation) => evaluation.epoch === epoch);
+  return isEvaluatedAfter(job, epoch) && !isThere;
 }
 
 async function evaluateMidway(
