@@ -22,19 +22,17 @@ export interface PreviewImages {
 
 interface Choice {
   readonly data?: string | undefined;
-  readonly class?: readonly string[] | undefined;
+  readonly class?: string | undefined;
   readonly layout?: string | undefined;
   readonly testFraction?: number | undefined;
 }
 
-/** Opens no image yet. Throws `io` or `data` for a folder without normal images, `config` for more than one class. */
+/** Opens no image yet. Throws `io` or `data` for a folder without normal images, `config` for a product that the demo lacks. */
 export async function previewImages(choice: Choice, terminal: Terminal): Promise<PreviewImages> {
-  const { data, class: names, layout, testFraction } = choice;
-  if (names && names.length > 1) {
-    throw new LoupeError("config", `--class: one class at a time, got ${names.join(", ")}`);
-  }
-  if (data === undefined) return demoImages(names?.[0]);
-  const options = defined({ classes: names, layout, testFraction });
+  const { data, class: chosen, layout, testFraction } = choice;
+  if (data === undefined) return demoImages(chosen);
+  const classes = chosen === undefined ? undefined : [chosen];
+  const options = defined({ classes, layout, testFraction });
   const dataset = await scanFolder(data, options);
   const name = dataset.classes[0] ?? "";
   if (dataset.classes.length > 1) {

@@ -8,7 +8,7 @@ import type { CommandSpec } from "./command.ts";
 import { defined } from "./defined.ts";
 import { writeWhole } from "./files.ts";
 import { flag, whole } from "./flags.ts";
-import { classes, data, imageSize, layout, seed, testFraction } from "./options.ts";
+import { data, layout, seed, testFraction } from "./options.ts";
 import type { PreviewOptions } from "./preview-cells.ts";
 import { previewImages } from "./preview-images.ts";
 import { axisPreview, curriculumPreview } from "./preview-rows.ts";
@@ -34,10 +34,16 @@ const settings = z.strictObject({
     { value: "number" },
   ),
   data,
-  class: classes,
+  class: flag(
+    z.string().min(1),
+    "class to show, default the first; without --data a product of the demo: fabric, tile (default), washer",
+    { value: "name" },
+  ),
   layout,
   testFraction,
-  imageSize,
+  imageSize: flag(whole(1), "side of the square network input, pixels; default 256", {
+    value: "pixels",
+  }),
   methodVersion: flag(
     z.enum(["2025", "2023"]),
     "2025: the authors' refactor (default); 2023: the paper's code",
@@ -58,7 +64,7 @@ export const preview: CommandSpec = {
   name: "preview",
   summary: "Draws synthetic anomalies as training makes them, from easy to hard",
   description:
-    "Without --data on an image that comes with tensorloupe. With --axis every column has the same boxes, and s goes from 0 to 1; with --curriculum a cell is the image that a training with this seed sees in that epoch, which one time in five has no anomaly. The outline is the mask that the loss sees.",
+    "Without --data on an image that comes with tensorloupe. With --axis s goes from 0 to 1 and all else stays the same; with --curriculum a cell is the image that a training with this seed sees in that epoch, which one time in five has no anomaly. The outline is the mask that the loss sees; which images an epoch takes is not shown.",
   examples: [
     "loupe preview",
     "loupe preview --axis freq alpha:4,0.6 --data data/mvtec_ad --class bottle --output axes.png",
