@@ -13,7 +13,7 @@ const help = `Trains the packaged frozen network on procedural textures.
 
   npm run pretrain -- [options]
 
-  --output <folder>     checkpoint and weights; default ./pretrain
+  --output <folder>     checkpoint and weights; default ./runs/pretrain
   --resume              goes on with the checkpoint in that folder, to the same bits as without the break
   --backbone <name>     default ${usual.backbone}
   --steps <n>           default ${usual.steps}
@@ -30,7 +30,7 @@ const help = `Trains the packaged frozen network on procedural textures.
 const text = { type: "string" } as const;
 const { values } = parseArgs({
   options: {
-    output: { type: "string", default: "pretrain" },
+    output: { type: "string", default: "runs/pretrain" },
     resume: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
     backbone: { type: "string", default: usual.backbone },
@@ -92,6 +92,10 @@ async function main(): Promise<void> {
   if (!values.resume && existsSync(checkpoint)) {
     const next = "--resume goes on with it; or give another --output";
     throw new LoupeError("io", `${checkpoint}: there is a training already; ${next}`);
+  }
+  if (values.resume && !existsSync(checkpoint)) {
+    const next = "begin without --resume, or give the folder with --output";
+    throw new LoupeError("io", `${checkpoint}: there is no training to go on with; ${next}`);
   }
   const adapter = values.adapter === undefined ? {} : { adapter: values.adapter };
   const device = await openDevice({ ...adapter, onWarning: (message) => console.error(message) });

@@ -39,10 +39,10 @@ export interface PretrainSettings extends BatchSettings {
 
 export const usual: PretrainSettings = {
   backbone: "resnet10_half",
-  steps: 11000,
+  steps: 8500,
   batch: 16,
   size: 64,
-  lr: 0.006,
+  lr: 0.003,
   weightDecay: 0.02,
   colour: 0.5,
   seed: 1,
@@ -156,6 +156,10 @@ export class Pretraining {
       const text = `it was saved with ${saved}, this training has ${own}`;
       throw new LoupeError("checkpoint", `pretrain: the checkpoint does not fit: ${text}`);
     }
+    const step = Number(metadata.get("step") ?? Number.NaN);
+    if (!Number.isSafeInteger(step) || step < 0) {
+      throw new LoupeError("checkpoint", "pretrain: the checkpoint does not say its step");
+    }
     const part = (start: string): StateDict =>
       new Map(
         [...tensors]
@@ -164,7 +168,7 @@ export class Pretraining {
       );
     this.#net.loadStateDict(part("net."));
     this.#optimiser.loadStateDict(part("optimiser."));
-    this.step = Number(metadata.get("step"));
+    this.step = step;
     this.#next = undefined;
   }
 
