@@ -28,6 +28,7 @@ const titles: Readonly<Record<string, string>> = {
   mAP_px: "pixel AP",
   mF1_max_px: "pixel F1",
   mAUPRO_px: "AUPRO",
+  S_AUROC: "sample AUROC",
   i_roc: "image AUROC",
   p_roc: "pixel AUROC",
   p_pro: "PRO",

@@ -1,11 +1,12 @@
 /** From predictions to the table of metrics. */
 import { LoupeError } from "../error.ts";
-import { type Evaluation, evaluate, type ProtocolName } from "../metrics/index.ts";
+import { type Evaluation, evaluate, type ProtocolName, rocAucScore } from "../metrics/index.ts";
 import type { Prediction } from "./predict.ts";
 
 /**
  * The metrics of predictions under a protocol. Image metrics cover all of them, pixel metrics those that have masks; a warning
- * counts the others.
+ * counts the others. Where several images show one object, `S_AUROC` is the AUROC of objects: each has the largest score and label
+ * of its images. Source: Real-IAD, arXiv 2403.12580.
  * @param size side of the maps
  * @throws LoupeError `data` without predictions
  */
@@ -13,6 +14,32 @@ export function evaluatePredictions(
   predictions: readonly Prediction[],
   size: number,
   protocol: ProtocolName = "exact",
+): Evaluation {
+  const evaluation = evaluateImages(predictions, size, protocol);
+  const objects = objectsOf(predictions);
+  if (!objects) return evaluation;
+  const auroc = rocAucScore(objects.labels, objects.scores);
+  return { ...evaluation, metrics: { ...evaluation.metrics, S_AUROC: auroc } };
+}
+
+/** Label and score of each object; nothing unless all images belong to objects, and some to one. */
+function objectsOf(predictions: readonly Prediction[]) {
+  const objects = new Map<string, { label: number; score: number }>();
+  for (const { object, label, score } of predictions) {
+    if (object === undefined) return undefined;
+    const known = objects.get(object) ?? { label, score };
+    const most = { label: Math.max(known.label, label), score: Math.max(known.score, score) };
+    objects.set(object, most);
+  }
+  if (objects.size === predictions.length) return undefined;
+  const all = [...objects.values()];
+  return { labels: all.map(({ label }) => label), scores: all.map(({ score }) => score) };
+}
+
+function evaluateImages(
+  predictions: readonly Prediction[],
+  size: number,
+  protocol: ProtocolName,
 ): Evaluation {
   if (predictions.length === 0) {
     const next = "give a data set with test images";

@@ -14,6 +14,8 @@ export interface Prediction {
   readonly map: Float32Array;
   /** `[size, size]`, 0 or 1; absent when the image has no mask although it is defective. */
   readonly mask?: Uint8Array;
+  /** The object it shows, by class, where a data set has several views of one. */
+  readonly object?: string;
 }
 
 /**
@@ -62,7 +64,9 @@ function predictionOf(
   const mask = binary(batch.masks.subarray(i * pixels, (i + 1) * pixels));
   const masked = label === 0 || sample.maskPath !== undefined;
   const score = detector.imageScore(map);
-  return { path, label, score, map, ...(masked ? { mask } : {}) };
+  const { className, sampleId } = sample;
+  const object = sampleId === undefined ? {} : { object: `${className}/${sampleId}` };
+  return { path, label, score, map, ...(masked ? { mask } : {}), ...object };
 }
 
 /** 1 where the mask is above one half. */

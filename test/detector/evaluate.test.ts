@@ -146,3 +146,24 @@ test("maps of another size are refused", () => {
   );
   expect(() => evaluatePredictions(without(1), size + 1)).toThrow("got 144");
 });
+
+test("objects seen in several views score by their worst view, whatever its label", () => {
+  const seen = (object: string, label: 0 | 1, score: number): Prediction => {
+    return { ...predictionOf(1, label), label, score, object };
+  };
+  const views = [
+    seen("a/NG/1", 1, 0.1),
+    seen("a/NG/1", 0, 0.9),
+    seen("a/OK/1", 0, 0.5),
+    seen("a/OK/1", 0, 0.2),
+    seen("a/NG/2", 1, 0.4),
+    seen("a/NG/2", 1, 0.45),
+  ];
+  const { metrics } = evaluatePredictions(views, size);
+  expect(metrics.S_AUROC).toBe(0.5); // 0.9 beats 0.5, 0.45 does not
+  expect(metrics.mAUROC_sp_max).toBeCloseTo(2 / 9); // 0.4 and 0.45 beat 0.2
+  const single = views.filter((_, i) => i % 2 === 0);
+  expect(Object.keys(evaluatePredictions(single, size).metrics)).not.toContain("S_AUROC");
+  const { object: _, ...without } = views[0]!;
+  expect(evaluatePredictions([without, ...views], size).metrics.S_AUROC).toBeUndefined();
+});
