@@ -48,6 +48,7 @@ export async function openFolder(root: string): Promise<Folder> {
 export async function readDataset(folder: Folder, options: ScanOptions = {}): Promise<Dataset> {
   const layout = chooseLayout(folder, options.layout ?? "auto");
   const found = await layout.read(folder, options);
+  if (found.classes.length === 0) throw nothingFound(folder, layout);
   const classes = chooseClasses(folder.root, sortedSet(found.classes), options.classes);
   const chosen = (samples: readonly Sample[]) =>
     samples.filter(({ className }) => classes.includes(className)).sort(bySample);
@@ -85,6 +86,12 @@ function chooseLayout(folder: Folder, name: string): Layout {
     "data",
     `scan: ${folder.root}: no known layout; ${what}. Looked for${known}\n${next}`,
   );
+}
+
+function nothingFound({ root, files }: Folder, { name, looksLike }: Layout): LoupeError {
+  const rule = `none of its ${files.length} files is an image at a place of layout ${name}`;
+  const next = `expected ${looksLike}; check the folder, or leave out --layout`;
+  return new LoupeError("data", `scan: ${root}: ${rule}; ${next}`);
 }
 
 function chooseClasses(

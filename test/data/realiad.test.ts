@@ -90,6 +90,27 @@ test("the class folder may be there twice, the JSON may lie beside the images, e
   }
 });
 
+test("a prefix may be empty, with the class in every path", async () => {
+  const set = lists.realiad_jsons!;
+  const named = (entries: typeof set.train) =>
+    entries.map((entry) => ({
+      ...entry,
+      image_path: `audiojack/${entry.image_path}`,
+      mask_path: entry.mask_path && `./audiojack/${entry.mask_path}`,
+    }));
+  const list = { meta: { prefix: "" }, train: named(set.train), test: named(set.test) };
+  const dataset = await scanFolder(await makePublished(files, [json(list)]));
+  expect(countsOf(dataset)).toEqual({ audiojack: [5, 7, 8] });
+  await expectMasksFit(dataset);
+});
+
+test("lists without any of their images are an error", async () => {
+  const root = await makePublished(realiadJsons(lists));
+  await expect(scanFolder(root)).rejects.toThrow(
+    "none of its 3 files is an image at a place of layout realiad; expected realiad_jsons/<class>.json",
+  );
+});
+
 test("of two resolutions the smaller is read, with a warning", async () => {
   const large = realiadFiles("audiojack", "realiad_1024/audiojack");
   const root = await makePublished(files, large.files, realiadJsons(only("realiad_jsons")));

@@ -230,6 +230,18 @@ test("a folder of no known layout says what is there and what was expected", asy
   );
 });
 
+test("a layout that was asked for and is not there says what it looks like", async () => {
+  const root = await makeTree(["good/1.png", "bad/2.png"]);
+  for (const layout of ["mvtec", "mvtec3d", "btad", "visa"]) {
+    await expect(scanFolder(root, { layout })).rejects.toThrow(
+      `scan: ${root}: none of its 2 files is an image at a place of layout ${layout}; expected `,
+    );
+  }
+  await expect(scanFolder(root, { layout: "realiad_sv" })).rejects.toThrow(
+    "Real-IAD needs its lists",
+  );
+});
+
 test("missing normal or defective images are findings", async () => {
   const onlyTest = await makeTree(["test/cut/1.png"]);
   expect(problems(await scanFolder(onlyTest)).map((p) => p.split(":")[1])).toEqual([

@@ -13,7 +13,8 @@ export type RealiadClass = {
   readonly className: string;
   readonly list: string;
   readonly files: FileSet;
-  readonly folders: readonly string[];
+  /** All folders, the root as "". */
+  readonly folders: ReadonlySet<string>;
   readonly unlabelled: boolean;
   readonly wanted: readonly string[] | undefined;
 };
@@ -84,8 +85,11 @@ function homeOf(
 ): { home?: string; findings: Finding[] } {
   const isHome = (path: string) =>
     path === "" ? baseName(folder.root) === prefix : `/${path}`.endsWith(`/${prefix}`);
-  const fitting = folders
-    .filter((path) => prefix === "" || isHome(path))
+  const begins = new Set(entries.map(({ image }) => image.split("/")[0]!));
+  const holds = (path: string) =>
+    [...begins].some((name) => folders.has(path === "" ? name : `${path}/${name}`));
+  const fitting = [...folders]
+    .filter((path) => (prefix === "" ? holds(path) : isHome(path)))
     .filter((path) =>
       entries.some(({ image }) => files.find(path === "" ? image : `${path}/${image}`)),
     );

@@ -79,7 +79,7 @@ function chooseLists(
 }
 
 /** Every folder that holds a file or a folder, with the root as "". */
-function foldersOf(files: readonly string[]): string[] {
+function foldersOf(files: readonly string[]): Set<string> {
   const folders = new Set<string>([""]);
   for (const file of files) {
     for (let at = file.lastIndexOf("/"); at > 0; at = file.lastIndexOf("/", at - 1)) {
@@ -88,5 +88,5 @@ function foldersOf(files: readonly string[]): string[] {
       folders.add(path);
     }
   }
-  return [...folders];
+  return folders;
 }
