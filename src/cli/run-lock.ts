@@ -1,7 +1,7 @@
 /**
  * Two processes must not work on one job. The lock is a file beside the run folder, made by `open` with `wx` (one process wins, on
- * NFS too), with who holds it. A holder touches it every half minute, so a lock is left over if its process is gone from this
- * machine, or if nobody has touched it for ten minutes.
+ * NFS too), with who holds it. A holder touches it all the time, so a lock is left over if its process is gone from this machine,
+ * or if nobody has touched it for three minutes (a killed task may come back on another node).
  */
 import { randomBytes } from "node:crypto";
 import { readlinkSync } from "node:fs";
@@ -11,9 +11,9 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import { LoupeError } from "../error.ts";
 
-const touchEvery = 30_000;
+const touchEvery = 15_000;
 /** Of a lock that nobody has touched, milliseconds. */
-const oldAge = 600_000;
+const oldAge = 180_000;
 
 /** Of the second file, which lives for milliseconds. */
 const oldGate = 60_000;
@@ -21,6 +21,8 @@ const oldGate = 60_000;
 const pause = (time: number) => new Promise((go) => setTimeout(go, time));
 
 export interface Lock {
+  /** Aborted when somebody else has taken it, having seen no sign of this process for too long. */
+  readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
@@ -183,18 +185,23 @@ const nameOf = (holder: Holder | undefined) =>
   holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
 
 function hold(path: string, mine: Holder): Lock {
-  const touch = () => {
+  const lost = new AbortController();
+  const isMine = async () => (await look(path))?.holder?.token === mine.token;
+  const touch = async () => {
+    if (!(await isMine())) return lost.abort();
     const now = new Date();
-    utimes(path, now, now).catch(() => {}); // a lock that is gone is noticed by nobody but its taker
+    await utimes(path, now, now);
   };
-  const timer = setInterval(touch, touchEvery);
+  const timer = setInterval(() => {
+    touch().catch(() => {}); // the next time, if the file system only failed for a moment
+  }, touchEvery);
   timer.unref();
   return {
+    lost: lost.signal,
     async release() {
       clearInterval(timer);
       tokens.delete(mine.token);
-      const found = await look(path);
-      if (found?.holder?.token === mine.token) await rm(path, { force: true });
+      if (await isMine()) await rm(path, { force: true });
     },
   };
 }

@@ -7,7 +7,7 @@ import { metricTitle } from "./results.ts";
 import { type Job, labelOf } from "./run-jobs.ts";
 import type { Shard } from "./run-shard.ts";
 import type { Cell, Table } from "./run-tables.ts";
-import { isDone, type Outcome } from "./run-work.ts";
+import { isDone, type Outcome } from "./run-worker.ts";
 
 /** @param total of all parts */
 export function describeJobs(

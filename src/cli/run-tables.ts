@@ -25,7 +25,7 @@ import type { EpochMetrics } from "./results.ts";
 import { type Job, labelOf } from "./run-jobs.ts";
 import { awaitLock, lockHolder } from "./run-lock.ts";
 import { differences, seeRun } from "./run-state.ts";
-import { failureOf, lockOf } from "./run-work.ts";
+import { failureOf, lockOf } from "./run-worker.ts";
 import type { Terminal } from "./terminal.ts";
 import { safeName } from "./train-folder.ts";
 

@@ -2,41 +2,12 @@
  * Working through jobs: what is finished is skipped, what was stopped goes on from its checkpoint, what another process works on is
  * left to it, and what fails is noted beside its folder and told at the end. A lost GPU is opened anew and the job tried once more.
  */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { LoupeError } from "../error.ts";
-import { defined } from "./defined.ts";
-import { exitCodeOf } from "./exit.ts";
-import { writeWhole } from "./files.ts";
 import { Interrupted } from "./interrupt.ts";
-import { formatSeconds } from "./meter.ts";
 import type { Work } from "./predicting.ts";
-import { type Job, labelOf } from "./run-jobs.ts";
-import { takeLock } from "./run-lock.ts";
-import { differences, type SeenRun, seeRun } from "./run-state.ts";
-import { loadTeacher, type Teacher } from "./session.ts";
+import type { Job } from "./run-jobs.ts";
+import { JobProgress } from "./run-progress.ts";
+import { type Outcome, Worker } from "./run-worker.ts";
 import type { SharedGpu } from "./shared-gpu.ts";
-import type { Terminal } from "./terminal.ts";
-import { beginRun } from "./train-begin.ts";
-import type { Place } from "./train-folder.ts";
-import { resumeRun } from "./train-resume.ts";
-import type { TrainTold } from "./train-settings.ts";
-
-/** What became of a job. */
-export type Outcome =
-  | { readonly state: "trained" | "finished before" }
-  /** Left to whoever holds it. */
-  | { readonly state: "busy"; readonly holder: string }
-  | { readonly state: "failed"; readonly error: Failure };
-
-export interface Failure {
-  readonly code: string;
-  readonly message: string;
-  readonly exit: number;
-}
-
-export const lockOf = (folder: string): string => `${folder}.lock`;
-export const failureOf = (folder: string): string => `${folder}.failed.json`;
 
 /** @throws Interrupted after saving; LoupeError `device` when no GPU can be opened */
 export async function workThrough(
@@ -59,182 +30,28 @@ export async function workThrough(
     progress.tell(job, outcome, outcomes, work.terminal.now() - started);
   };
   for (const job of jobs) await go(job);
-  // whoever held it may be gone by now
-  for (const [job, { state }] of [...outcomes]) if (state === "busy") await go(job);
+  progress.tellSkipped();
+  // a task that was killed may have come back before its lock is old: when this ends, all is done or failed
+  for (let busy = jobs; ; await wait(pollEvery, work)) {
+    busy = busy.filter((job) => outcomes.get(job)?.state === "busy");
+    if (busy.length === 0) break;
+    progress.tellWaiting(busy.length);
+    for (const job of busy) await go(job);
+  }
   progress.tellSkipped();
   return outcomes;
 }
 
-class Worker {
-  readonly #output: string;
-  readonly #gpu: SharedGpu;
-  readonly #work: Work;
-  /** The last one: jobs with the same weights follow each other. */
-  #teacher: { readonly key: string; readonly teacher: Teacher } | undefined;
+const pollEvery = 2_000;
 
-  constructor(output: string, gpu: SharedGpu, work: Work) {
-    this.#output = output;
-    this.#gpu = gpu;
-    this.#work = work;
-  }
-
-  async job(job: Job): Promise<Outcome> {
-    const path = join(this.#output, job.folder);
-    try {
-      if ((await this.#look(job, path))?.ended) return { state: "finished before" };
-      const taken = await takeLock(lockOf(path));
-      if ("holder" in taken) return { state: "busy", holder: taken.holder };
-      try {
-        return await this.#train(job, path, this.#work.terminal.quiet(labelOf(job)));
-      } finally {
-        await taken.lock.release();
-      }
-    } catch (error) {
-      if (error instanceof Interrupted || error instanceof NoGpu) throw unwrapped(error);
-      return { state: "failed", error: await note(path, error) };
+/** Ends early when asked to stop. */
+const wait = (time: number, { interrupt }: Work) =>
+  new Promise<void>((go) => {
+    const timer = setTimeout(done, time);
+    function done() {
+      clearTimeout(timer);
+      interrupt.signal.removeEventListener("abort", done);
+      go();
     }
-  }
-
-  async #train(job: Job, path: string, terminal: Terminal): Promise<Outcome> {
-    const work = { ...this.#work, terminal };
-    for (let isSecond = false; ; isSecond = true) {
-      const device = await this.#gpu.open().catch((cause: unknown) => {
-        throw new NoGpu(cause);
-      });
-      try {
-        const seen = await this.#look(job, path); // another process may have been here before the lock
-        if (seen?.ended) return { state: "finished before" };
-        const goesOn = seen !== undefined && !seen.empty;
-        const { className, classes, settings } = job;
-        const joint = settings.joint ? { classes } : {};
-        const place: Place = { className, path, resume: goesOn, ...joint };
-        const start = { place, method: job.method, device };
-        if (goesOn) await resumeRun({ ...start, told: toldToResume(job) }, work);
-        else {
-          const told = toldToBegin(job, seen !== undefined);
-          const teacher = await this.#teacherOf(job, terminal);
-          await beginRun({ ...start, told, teacher }, work);
-        }
-        await rm(failureOf(path), { force: true });
-        return { state: "trained" };
-      } catch (error) {
-        if (!(error instanceof Interrupted)) this.#gpu.afterError(error);
-        const isLost = error instanceof LoupeError && error.code === "device";
-        if (!isLost || isSecond) throw error;
-        terminal.warn(`${error.message}; trying once more`);
-      }
-    }
-  }
-
-  /** Throws `config` where there is another run than this job's. */
-  async #look(job: Job, path: string): Promise<SeenRun | undefined> {
-    const seen = await seeRun(path);
-    if (!seen || seen.empty) return seen;
-    const wrong = await differences(job, seen.record);
-    if (wrong.length === 0) return seen;
-    const rule = "there is a run with other settings; give another --output, or remove it";
-    throw new LoupeError("config", `${path}: ${rule}\n  ${wrong.join("\n  ")}`);
-  }
-
-  async #teacherOf({ settings, config }: Job, terminal: Terminal): Promise<Teacher> {
-    const backbone = String(config.backbone);
-    const key = JSON.stringify([settings.weights, backbone]);
-    if (this.#teacher?.key !== key) {
-      const teacher = await loadTeacher(settings.weights, backbone, terminal);
-      this.#teacher = { key, teacher };
-    }
-    return this.#teacher.teacher;
-  }
-}
-
-/** Without a GPU no job can be done: that ends all of it. */
-class NoGpu extends Error {
-  constructor(cause: unknown) {
-    super("no GPU", { cause });
-  }
-}
-
-const unwrapped = (error: Interrupted | NoGpu) => (error instanceof NoGpu ? error.cause : error);
-
-const written = (key: string) => `"${key}" in the plan`;
-
-function toldToBegin({ settings }: Job, overwrite: boolean): TrainTold {
-  return { settings: { ...settings, overwrite }, given: settings, written };
-}
-
-/** The run's own settings hold, and were compared; where its images lie and what costs only time may have changed. */
-function toldToResume({ settings, method }: Job): TrainTold {
-  const { data, meta, testData } = settings as Readonly<Record<string, string | undefined>>;
-  const free = Object.fromEntries(
-    Object.entries(settings).filter(([key]) => method.free.includes(key)),
-  );
-  const moved = defined({ data, meta, testData });
-  return { settings: { ...moved, ...free } as TrainTold["settings"], given: free, written };
-}
-
-/** Beside the run folder, so that processes don't write into one file. */
-async function note(path: string, error: unknown): Promise<Failure> {
-  const code = error instanceof LoupeError ? error.code : "unexpected";
-  const message = error instanceof Error ? error.message : String(error);
-  const failure = { code, message, exit: exitCodeOf(error) };
-  const time = new Date().toISOString();
-  const text = `${JSON.stringify({ time, ...failure }, null, 2)}\n`;
-  await writeWhole(failureOf(path), text).catch(() => {}); // a full disk may be the very failure; it is told all the same
-  return failure;
-}
-
-/** One line a job. */
-class JobProgress {
-  readonly #total: number;
-  readonly #work: Work;
-  #spent = 0;
-  #trained = 0;
-  /** Finished before, and not told of yet. */
-  #skipped = 0;
-
-  constructor(total: number, work: Work) {
-    this.#total = total;
-    this.#work = work;
-  }
-
-  stopped(outcomes: ReadonlyMap<Job, Outcome>): string {
-    const done = [...outcomes.values()].filter(({ state }) => isDone(state)).length;
-    return `stopped with ${done} of ${this.#total} jobs finished; the same command goes on`;
-  }
-
-  tell(job: Job, outcome: Outcome, outcomes: ReadonlyMap<Job, Outcome>, time: number): void {
-    const { terminal } = this.#work;
-    const { state } = outcome;
-    if (state === "finished before") {
-      this.#skipped++;
-      return;
-    }
-    this.tellSkipped();
-    if (state === "trained") {
-      this.#spent += time;
-      this.#trained++;
-    }
-    const left = this.#total - outcomes.size;
-    const rest =
-      left > 0 && this.#trained > 0
-        ? `, about ${formatSeconds((left * this.#spent) / this.#trained / 1000)} left`
-        : "";
-    const how =
-      state === "trained"
-        ? `trained in ${formatSeconds(time / 1000)}`
-        : state === "busy"
-          ? `left to ${outcome.holder}`
-          : state;
-    const place = `[${outcomes.size}/${this.#total}] ${labelOf(job)}`;
-    if (state === "failed") terminal.error(`${place}: ${outcome.error.message}`);
-    else terminal.info(`${place}: ${how}${rest}`);
-  }
-
-  tellSkipped(): void {
-    if (this.#skipped > 0) this.#work.terminal.info(`${this.#skipped} finished before`);
-    this.#skipped = 0;
-  }
-}
-
-export const isDone = (state: Outcome["state"]): boolean =>
-  state === "trained" || state === "finished before";
+    interrupt.signal.addEventListener("abort", done);
+  });

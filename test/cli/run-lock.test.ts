@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { awaitLock, lockHolder, takeLock } from "../../src/cli/run-lock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "loupe-lock-"));
@@ -65,7 +65,7 @@ test("of another machine or container only one that nobody touches any more is t
   for (const other of [{ host: "elsewhere" }, { space: "pid:[1]" }]) {
     left({ pid: deadPid(), ...other });
     expect(await taken()).toBeUndefined();
-    const old = new Date(Date.now() - 11 * 60_000);
+    const old = new Date(Date.now() - 4 * 60_000);
     utimesSync(path, old, old);
     const lock = await taken();
     expect(lock).toBeDefined();
@@ -84,6 +84,16 @@ test("giving back does not remove a lock that somebody else took meanwhile", asy
   left({ pid: process.ppid, token: "other" });
   await lock?.release();
   expect(JSON.parse(readFileSync(path, "utf8")).token).toBe("other");
+});
+
+test("who was taken for dead learns that the lock is another's now", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const lock = await taken();
+  left({ pid: process.ppid, token: "other" });
+  vi.advanceTimersByTime(20_000);
+  await vi.waitFor(() => expect(lock?.lost.aborted).toBe(true));
+  await lock?.release();
+  vi.useRealTimers();
 });
 
 test("who waits gets it when it is given back, and is told who has it when patience ends", async () => {

@@ -121,8 +121,15 @@ describe("an experiment", () => {
     const states = JSON.parse(seen.stdout).jobs.map((job: { state: string }) => job.state);
     expect(states).toEqual(["begun", "begun", "missing", "missing"]);
 
-    const again = await Promise.all([start(part(1)).done, start(part(2)).done]);
-    expect(again.map(({ code }) => code)).toEqual([0, 0]);
+    // the first part twice: one of the two waits for what the other has begun
+    const again = await Promise.all([1, 2, 1].map((i) => start(part(i)).done));
+    expect(again.map(({ code }) => code)).toEqual([0, 0, 0]);
+    const twins = again[0]!.stderr + again[2]!.stderr;
+    expect(twins).toMatch(/\[1\/2\] baseline, small tile, seed 1: left to process \d+ on /);
+    expect(twins).toMatch(/waiting for 1 of them that other processes work on/);
+    expect(text("parts/no_oom/small-tile/seed1/log.jsonl").split('"event":"start"')).toHaveLength(
+      2,
+    );
     expect(again[0]?.stderr).toMatch(/part 1 of 2 \(--shard 1\/2\): 2 of 4 jobs/);
     expect(has("parts/baseline/small-washer/seed1", "resume")).toBe(true);
     expect(tables("parts")).toEqual(tables("whole"));
