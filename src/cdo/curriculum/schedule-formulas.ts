@@ -47,10 +47,11 @@ export type ScheduleConfig =
 
 export type ScheduleName = ScheduleConfig["name"];
 
-/** What `scheduleConfig` has filled in. */
-export type Parameters = Readonly<Record<"a" | "b" | "p" | "c" | "k" | "inc" | "every", number>> & {
+/** What `scheduleConfig` has filled in, as far as the form takes it. */
+interface Parameters extends Readonly<Record<"a" | "b" | "p" | "c" | "inc" | "every", number>> {
+  readonly k?: number;
   readonly lengths: readonly number[];
-};
+}
 
 const within = (value: number) => Math.min(1, Math.max(0, value));
 
@@ -74,7 +75,7 @@ function stepsOfLengths(t: number, lengths: readonly number[]): number {
   return over + stepsOver(rest, lengths.at(-1)!);
 }
 
-function stairs(x: number, { k, p }: Parameters): number {
+function stairs(x: number, { k = 2, p }: Parameters): number {
   return Math.min(Math.floor(x * k), k - 1) ** p / (k - 1) ** p;
 }
 

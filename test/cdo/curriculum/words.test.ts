@@ -1,8 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CurriculumConfig, curriculumConfig } from "../../../src/cdo/curriculum/config.ts";
+import { nameOfCurriculum } from "../../../src/cdo/curriculum/name.ts";
 import { curriculumPresets, presetNames } from "../../../src/cdo/curriculum/presets.ts";
 import { curriculumOfWords } from "../../../src/cdo/curriculum/words.ts";
 import { wordsOfCurriculum } from "../../../src/cdo/curriculum/words-write.ts";
+import { anySchedule, unit } from "./arbitrary.ts";
 
 const same = (words: string, config: CurriculumConfig) =>
   expect(curriculumOfWords(words)).toEqual(curriculumConfig(config));
@@ -121,6 +124,33 @@ describe("a curriculum in words", () => {
       "progress:fork",
     ]);
   });
+});
+
+test("any schedule in any place goes there and back, and its name is one for a file", () => {
+  const any = fc.tuple(anySchedule, fc.boolean(), unit(-8, 8), unit(0.01, 1));
+  fc.assert(
+    fc.property(any, ([plain, reversed, signed, most]) => {
+      const from = signed + 0; // JSON has no -0
+      const schedule = { ...plain, reversed };
+      const config: CurriculumConfig = {
+        progress: reversed ? "fork" : "full",
+        synthesis: {
+          amp: { most, schedule: { name: "gaussian", sigma: most, mean: schedule } },
+          size: { beyond: reversed, schedule },
+          guard: reversed,
+        },
+        order: { pacing: { name: "continuous", schedule: plain } },
+        weights: { name: "log", lambda: most / 2, schedule },
+        gamma: { from, to: most, schedule, abnormal: { from: most, to: from } },
+      };
+      expect(curriculumOfWords(wordsOfCurriculum(config))).toEqual(curriculumConfig(config));
+      expect(nameOfCurriculum(config)).toMatch(/^[a-z0-9][a-z0-9._+-]{0,79}$/i);
+      expect(nameOfCurriculum(config)).not.toBe(
+        nameOfCurriculum({ ...config, gamma: { from, to: 7 } }),
+      );
+    }),
+    { numRuns: 60 },
+  );
 });
 
 describe("words that make no sense", () => {
