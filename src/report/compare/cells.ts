@@ -68,7 +68,7 @@ export function showTable(
       digits,
     ),
   );
-  const isFirst = isDifference ? `difference to ${baseline ?? ""}, points` : "%";
+  const isFirst = isDifference ? `difference to "${baseline ?? ""}", points` : "%";
   return {
     title: isDifference ? `Δ ${metric.title}` : metric.title,
     subtitle: `${metric.isLoss ? "" : `${isFirst}, `}${statisticTitles[statistic]}`,

@@ -23,6 +23,8 @@ export interface Panel {
   readonly isPercent: boolean;
   /** In the order of the rows; an experiment without values has none. */
   readonly curves: readonly Curve[];
+  /** No line over epochs that have no value. */
+  readonly hasGaps?: boolean;
 }
 
 type Series = readonly { readonly epoch: number; readonly value: number }[];
@@ -38,37 +40,44 @@ export function metricPanels(
     isPercent: !metric.isLoss,
     curves: experiments.flatMap((row) => {
       const own = columns.filter((column) => row.runs.has(column));
-      return curve(
-        row,
-        averaged(row, own, (run) => seriesOf(metric, run)),
-      );
+      return curve(row, join(averaged(row, own, (run) => seriesOf(metric, run))));
     }),
   }));
 }
 
-/** One panel for each scalar that epochs logged, `t` left out, which is the axis. */
+/** Not drawn: the axis itself, numbers that are names, and the many probabilities of them. */
+const notDrawn = /^(t|arm|p\..*)$/;
+
+/** One panel for each scalar that epochs logged. A curve has gaps where nothing was logged. */
 export function schedulePanels({ experiments }: Arranged): Panel[] {
-  const names = new Set(
-    experiments.flatMap((row) =>
-      runsOf(row).flatMap(({ scalars }) => scalars.flatMap(({ value }) => Object.keys(value))),
-    ),
-  );
-  names.delete("t");
-  return [...names].sort().map((name) => ({
+  const names = scalarNames(experiments).filter((name) => !notDrawn.test(name));
+  return names.map((name) => ({
     title: name,
     isPercent: false,
-    curves: experiments.flatMap((row) =>
-      curve(
-        row,
-        averaged(row, [...row.runs.keys()], ({ scalars }) =>
-          scalars.flatMap(({ epoch, value }) =>
-            Object.hasOwn(value, name) ? [{ epoch, value: value[name]! }] : [],
-          ),
+    curves: experiments.flatMap((row) => {
+      const series = runsOf(row).map(({ scalars }) =>
+        scalars.flatMap(({ epoch, value }) =>
+          Object.hasOwn(value, name) ? [{ epoch, value: value[name]! }] : [],
         ),
-      ),
-    ),
+      );
+      return curve(row, collect(series));
+    }),
+    hasGaps: true,
   }));
 }
+
+/** What was logged of a curriculum but is not drawn. */
+export const undrawnScalars = ({ experiments }: Arranged): string[] =>
+  scalarNames(experiments).filter((name) => notDrawn.test(name) && name !== "t");
+
+const scalarNames = (experiments: readonly Experiment[]): string[] =>
+  [
+    ...new Set(
+      experiments.flatMap((row) =>
+        runsOf(row).flatMap(({ scalars }) => scalars.flatMap(({ value }) => Object.keys(value))),
+      ),
+    ),
+  ].sort();
 
 const runsOf = ({ runs }: Experiment): Run[] =>
   [...runs.values()].flatMap((cell) => [...cell.values()]);
@@ -89,23 +98,30 @@ function averaged(
   });
 }
 
-function curve({ name }: Experiment, seeds: readonly Series[]): Curve[] {
-  const points = join(seeds).map(({ epoch, values }) => {
+function curve({ name }: Experiment, collected: readonly Collected[]): Curve[] {
+  const points = collected.map(({ epoch, values }) => {
     return { epoch, mean: mean(values), sd: standardDeviation(values) };
   });
   return points.length > 0 ? [{ name, points }] : [];
 }
 
+/** The values of several series at one epoch. */
+interface Collected {
+  readonly epoch: number;
+  readonly values: number[];
+}
+
 /** Values at the epochs that all series have. */
-function join(series: readonly Series[]): { epoch: number; values: number[] }[] {
+const join = (series: readonly Series[]): Collected[] =>
+  collect(series).filter(({ values }) => values.length === series.length);
+
+/** Values at the epochs that any series has. */
+function collect(series: readonly Series[]): Collected[] {
   const byEpoch = new Map<number, number[]>();
-  for (const one of series) {
-    for (const { epoch, value } of one) {
-      byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), value]);
-    }
+  for (const { epoch, value } of series.flat()) {
+    byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), value]);
   }
   return [...byEpoch]
-    .filter(([, values]) => values.length === series.length)
     .map(([epoch, values]) => ({ epoch, values }))
     .sort((a, b) => a.epoch - b.epoch);
 }

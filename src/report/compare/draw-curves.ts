@@ -2,7 +2,7 @@
 import { ink } from "../canvas.ts";
 import { textWidth } from "../text.ts";
 import { type LineStyle, lineStyle } from "./colours.ts";
-import type { Curve, Panel } from "./curves.ts";
+import type { Curve, CurvePoint, Panel } from "./curves.ts";
 import type { RowHead } from "./model.ts";
 import { inGrid, type Scene, type Shape, shortened, stacked } from "./scene.ts";
 import { type Scale, scaleOf, type Tick } from "./ticks.ts";
@@ -46,8 +46,10 @@ export function drawCurves(
   return stacked([grid, legend(names, styles, grid.width)], 14);
 }
 
-function drawPanel({ title, isPercent, curves }: Panel, styles: Styles): Scene {
-  const scaled = isPercent ? curves.map(percentages) : curves;
+function drawPanel({ title, isPercent, curves, hasGaps = false }: Panel, styles: Styles): Scene {
+  const scaled = (isPercent ? curves.map(percentages) : curves).flatMap((curve) =>
+    hasGaps ? pieces(curve) : [curve],
+  );
   const box = {
     left: plot.left,
     right: panel.width - plot.right,
@@ -82,6 +84,17 @@ const percentages = ({ name, points }: Curve): Curve => ({
   name,
   points: points.map(({ epoch, mean, sd }) => ({ epoch, mean: 100 * mean, sd: 100 * sd })),
 });
+
+/** The curve cut where an epoch is left out. */
+function pieces({ name, points }: Curve): Curve[] {
+  const cut: CurvePoint[][] = [];
+  points.forEach((point, i) => {
+    const before = points[i - 1];
+    if (before && point.epoch - before.epoch <= 1) cut.at(-1)!.push(point);
+    else cut.push([point]);
+  });
+  return cut.map((piece) => ({ name, points: piece }));
+}
 
 type Box = Readonly<Record<"left" | "right" | "top" | "bottom", number>>;
 

@@ -12,13 +12,15 @@ export interface TableLayout {
   readonly cell: number;
   /** Whether some cell has a second line. */
   readonly isTall: boolean;
+  /** Where the longest title ends. */
+  readonly titles: number;
 }
 
 const size = { title: 11, head: 8, cell: 8.5, detail: 6.5 } as const;
-const most = { names: 280, cell: 128 } as const;
+const most = { names: 280, cell: 128, subtitle: 380 } as const;
 const gap = 2;
 const apart = 8;
-const bar = { width: 110, height: 8 } as const;
+const bar = { width: 110, least: 40, height: 8 } as const;
 
 export function layoutOf(tables: readonly ShownTable[]): TableLayout {
   const cells = tables.flatMap(({ rows }) => rows.flatMap((row) => row.cells));
@@ -34,8 +36,11 @@ export function layoutOf(tables: readonly ShownTable[]): TableLayout {
     names: Math.min(most.names, Math.ceil(Math.max(60, ...names)) + 14),
     cell: Math.min(most.cell, Math.ceil(Math.max(44, ...texts)) + 16),
     isTall: cells.some(({ detail }) => detail !== ""),
+    titles: Math.max(0, ...tables.map(({ title }) => titleWidth(title))),
   };
 }
+
+const titleWidth = (text: string) => textWidth(text, { size: size.title }) * 1.06;
 
 export function drawTable(table: ShownTable, layout: TableLayout): Scene {
   const { names, cell, isTall } = layout;
@@ -44,7 +49,7 @@ export function drawTable(table: ShownTable, layout: TableLayout): Scene {
   const width = left(table.heads.length - 1) + cell;
   const height = isTall ? 38 : 27;
   const top = 52;
-  const shapes: Shape[] = [...title(table, width), ...heads(table, left, cell, top)];
+  const shapes: Shape[] = [...title(table, width, layout.titles), ...heads(table, left, cell, top)];
   let y = top + 8;
   const labels = shortenedApart(
     table.rows.map((row) => row.name),
@@ -57,32 +62,33 @@ export function drawTable(table: ShownTable, layout: TableLayout): Scene {
     shapes.push(...drawRow(row, labels[r]!, { y, height, left, cell }));
     y += height + gap;
   });
-  return { width, height: y - gap, shapes };
+  const said = Math.min(most.subtitle, textWidth(table.subtitle, { size: size.head }));
+  return { width: Math.max(width, said), height: y - gap, shapes };
 }
 
-function title(table: ShownTable, width: number): Shape[] {
+function title(table: ShownTable, width: number, longest: number): Shape[] {
   const { title: text, subtitle } = table;
   const shapes: Shape[] = [
     { kind: "text", x: 0, y: 14, text, size: size.title, colour: ink.text, bold: true },
   ];
-  const after = textWidth(text, { size: size.title }) * 1.06 + 14;
-  const room = width - after - bar.width - 100;
-  const beside = textWidth(subtitle, { size: size.head }) <= room;
+  const after = titleWidth(text) + 14;
+  const beside = textWidth(subtitle, { size: size.head }) <= width - after - bar.width - 100;
   const place = beside ? { x: after, y: 14 } : { x: 0, y: 29 };
-  const line = shortened(subtitle, beside ? room : width, size.head);
+  const line = shortened(subtitle, Math.max(width - place.x, most.subtitle), size.head);
   shapes.push({ kind: "text", ...place, text: line, size: size.head, colour: ink.faint });
-  return [...shapes, ...colourBar(table, width, after)];
+  return [...shapes, ...colourBar(table, width, longest)];
 }
 
 /** From the worst of each column to its best, or from much worse to much better than the baseline. */
 function colourBar(
   { isDifference, isLoss, limit, rows }: ShownTable,
   right: number,
-  after: number,
+  longest: number,
 ): Shape[] {
   const isColoured = rows.some(({ cells }) => cells.some(({ fill }) => fill !== plain));
-  const left = right - bar.width - 34;
-  if (!isColoured || left < after + 40) return [];
+  const long = Math.min(bar.width, right - 34 - longest - 44);
+  const left = right - 34 - long;
+  if (!isColoured || long < bar.least) return [];
   const ends = isDifference
     ? [`−${limit.toFixed(2)}`, `+${limit.toFixed(2)}`]
     : isLoss
@@ -91,9 +97,9 @@ function colourBar(
   const steps = 22;
   const shapes: Shape[] = Array.from({ length: steps }, (_, i) => ({
     kind: "rect",
-    x: left + (i * bar.width) / steps,
+    x: left + (i * long) / steps,
     y: 6,
-    width: bar.width / steps,
+    width: long / steps,
     height: bar.height,
     fill: isDifference ? diverging((2 * i) / (steps - 1) - 1) : viridis(i / (steps - 1)),
   }));

@@ -61,13 +61,13 @@ function summary({ rows, columns, runs, baseline }: Comparison): string {
   return parts.join(", ") + (baseline === undefined ? "" : `; baseline: ${baseline}`);
 }
 
-function remarks({ warnings, notes, testNotes }: Comparison): string {
+function remarks({ warnings, notes, otherNotes }: Comparison): string {
   const items = (list: readonly string[]) => list.map((n) => `<li>${esc(n)}</li>`).join("");
   const bad =
     warnings.length > 0
       ? `<aside class="warn"><b>Warnings</b><ul>${items(warnings)}</ul></aside>`
       : "";
-  return `${bad}<aside><b>How to read this</b><ul>${items([...notes, ...testNotes])}</ul></aside>`;
+  return `${bad}<aside><b>How to read this</b><ul>${items([...notes, ...otherNotes])}</ul></aside>`;
 }
 
 function tableHtml({ title, subtitle, heads, rows }: ShownTable): string {

@@ -23,7 +23,7 @@ export function comparisonJson(comparison: Comparison): Record<string, unknown> 
       return { path, experiment: name, class: className, seed, unfinished: unfinished ?? null };
     }),
     warnings,
-    notes: [...notes, ...comparison.testNotes],
+    notes: [...notes, ...comparison.otherNotes],
   };
 }
 

@@ -2,10 +2,10 @@
 import { LoupeError } from "../../error.ts";
 import { differences, some, withoutCommonClass } from "./comparable.ts";
 import { type Cost, costs } from "./cost.ts";
-import { metricPanels, type Panel, schedulePanels } from "./curves.ts";
+import { metricPanels, type Panel, schedulePanels, undrawnScalars } from "./curves.ts";
 import { type Arranged, arrange, type Experiment } from "./experiments.ts";
 import { defaultMetrics, type Metric, metricOf } from "./metric.ts";
-import { notesOn, notesOnTests } from "./notes.ts";
+import { notesOn, notesOnSchedules, notesOnTests } from "./notes.ts";
 import { type PairedRow, pairedRows } from "./paired.ts";
 import type { Run } from "./run.ts";
 import { differenceTable, type Statistic, seriesOf, type Table, tableOf } from "./table.ts";
@@ -43,8 +43,8 @@ export interface Comparison {
   readonly warnings: readonly string[];
   /** How to read it. */
   readonly notes: readonly string[];
-  /** How to read the tests. */
-  readonly testNotes: readonly string[];
+  /** How to read tests and curves. */
+  readonly otherNotes: readonly string[];
   readonly runs: readonly Run[];
 }
 
@@ -101,7 +101,7 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
     schedules: schedulePanels(arranged),
     warnings,
     notes: notesOn(facts, used, experiments, common.length),
-    testNotes: notesOnTests(facts),
+    otherNotes: [...notesOnTests(facts), ...notesOnSchedules(undrawnScalars(arranged))],
     runs: used,
   };
 }

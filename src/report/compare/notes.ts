@@ -92,8 +92,15 @@ function onDifferences(
   const others = experiments.filter((row) => row.isBaseline && row.name !== baseline);
   const several = others.length > 0 ? ` (of ${others.length + 1} baselines the first)` : "";
   return differences.length > 0
-    ? [`differences are to ${baseline}${several}, in percentage points`]
+    ? [`differences are to "${baseline}"${several}, in percentage points`]
     : [];
+}
+
+/** @param undrawn names of logged values without a curve */
+export function notesOnSchedules(undrawn: readonly string[]): string[] {
+  if (undrawn.length === 0) return [];
+  const shown = undrawn.length > 4 ? `${undrawn.slice(0, 3).join(", ")}, …` : undrawn.join(", ");
+  return [`schedules: ${shown} of adaptive curricula are not drawn; log.jsonl has them`];
 }
 
 /** What the tests do and don't say. */

@@ -1,6 +1,7 @@
 /** The whole comparison as one picture: a table for each metric, beside or under it the differences to the baseline, the notes. */
 import { ink } from "../canvas.ts";
-import { type ShownTable, showTable } from "./cells.ts";
+import { type ShownCell, type ShownTable, showTable } from "./cells.ts";
+import { plain } from "./colours.ts";
 import { drawCurves, stylesOf } from "./draw-curves.ts";
 import { drawTable, layoutOf } from "./draw-table.ts";
 import type { Comparison } from "./model.ts";
@@ -24,7 +25,14 @@ export function tablesScene(comparison: Comparison): Scene {
   const width = Math.max(0, ...values.map((table) => draw(table).width));
   const isBeside = changes.length > 0 && 2 * width + gap <= widest;
   const body = isBeside
-    ? inGrid(paired(values.map(draw), changes.map(draw)), 2, gap)
+    ? inGrid(
+        paired(
+          values.map(draw),
+          changes.map((change) => draw(aligned(change, values[0]!))),
+        ),
+        2,
+        gap,
+      )
     : stacked([...values, ...changes].map(draw), gap);
   return framed(stacked([body, footer(comparison, Math.max(480, body.width))], gap));
 }
@@ -36,6 +44,19 @@ export function curvesScene(comparison: Comparison): Scene | undefined {
   const parts = [drawCurves(curves, styles), drawCurves(schedules, styles)];
   const there = parts.filter((part) => part !== undefined);
   return there.length > 0 ? framed(stacked(there, gap)) : undefined;
+}
+
+/** Differences with all rows of the values beside them, so that rows stand at one height: the baseline's are zero. */
+function aligned(changes: ShownTable, { rows }: ShownTable): ShownTable {
+  const zero = (cell: ShownCell): ShownCell => {
+    const text = cell.value === undefined ? cell.text : "0.00";
+    return { text, detail: "", fill: plain, isBest: false, value: undefined };
+  };
+  const find = (name: string) => changes.rows.find((row) => row.name === name);
+  return {
+    ...changes,
+    rows: rows.map((row) => find(row.name) ?? { ...row, cells: row.cells.map(zero) }),
+  };
 }
 
 /** Values and differences in turn; a table without differences keeps its place. */

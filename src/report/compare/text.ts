@@ -7,7 +7,7 @@ import { costTable, pairedTable, reportTitle, seedsText, type WordTable } from "
 
 /** The tables as text, differences, tests and notes below them; warnings are for whoever prints it. */
 export function comparisonText(comparison: Comparison): string {
-  const { tables, differences, notes, testNotes } = comparison;
+  const { tables, differences, notes, otherNotes } = comparison;
   const parts = [...tables, ...differences].map((table) => {
     const shown = shownOf(comparison, table);
     return `${shown.title}: ${printable(shown.subtitle)}\n${tableText(shown)}`;
@@ -15,7 +15,7 @@ export function comparisonText(comparison: Comparison): string {
   const lists = [pairedTable(comparison), costTable(comparison)].flatMap((list) =>
     list ? [`${printable(list.title)}\n${wordsText(list)}`] : [],
   );
-  const said = [...notes, ...testNotes].map((note) => `* ${printable(note)}`);
+  const said = [...notes, ...otherNotes].map((note) => `* ${printable(note)}`);
   return [...parts, ...lists, said.join("\n")].filter(Boolean).join("\n\n");
 }
 
@@ -24,7 +24,7 @@ export function comparisonMarkdown(
   comparison: Comparison,
   pictures: readonly string[] = [],
 ): string {
-  const { tables, differences, warnings, notes, testNotes, rows } = comparison;
+  const { tables, differences, warnings, notes, otherNotes, rows } = comparison;
   const list = (items: readonly string[]) =>
     items.map((item) => `* ${markdownCell(item)}`).join("\n");
   const parts = [...tables, ...differences].map((table) => {
@@ -43,7 +43,7 @@ export function comparisonMarkdown(
       .slice(0, 1)
       .map((path) => `![curves](<${path.replace(/[<>\\\r\n]/g, encodeURIComponent)}>)`),
     ...lists,
-    `## Notes\n\n${list([...notes, ...testNotes, seeds])}`,
+    `## Notes\n\n${list([...notes, ...otherNotes, seeds])}`,
   ]
     .filter(Boolean)
     .join("\n\n")}\n`;

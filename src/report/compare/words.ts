@@ -21,7 +21,7 @@ export function pairedTable({ paired, baseline }: Comparison): WordTable | undef
   const heads = ["", "metric", "classes", "mean Δ", "win/tie/loss", "p"];
   const more = ["class × seed", "win/tie/loss", "p"];
   return {
-    title: `Paired with ${baseline}`,
+    title: `Paired with "${baseline}"`,
     heads: hasRuns ? [...heads, ...more] : heads,
     rows: [...paired]
       .sort((a, b) => order(paired, a.name) - order(paired, b.name))

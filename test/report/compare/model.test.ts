@@ -322,9 +322,11 @@ describe("beside the baseline", () => {
   test("six wins of six are p = 1/32; of five nothing can be said, and that is said", () => {
     const six = compareRuns(pair([0.01, 0.02, 0.03, 0.04, 0.05, 0.06]));
     expect(six.paired[0]!.classes!.pValue).toBe(1 / 32);
-    expect(six.testNotes.join()).not.toContain("fewer than 6");
+    expect(six.otherNotes.join()).not.toContain("fewer than 6");
     const five = compareRuns(pair([0.01, 0.02, 0.03, 0.04, 0.05]));
-    expect(five.testNotes.join()).toContain("with fewer than 6 pairs no p-value can be below 0.05");
+    expect(five.otherNotes.join()).toContain(
+      "with fewer than 6 pairs no p-value can be below 0.05",
+    );
   });
 
   test("pairs of seeds are those that both have", () => {
@@ -410,6 +412,18 @@ describe("cost and curves", () => {
     ]);
     expect(auroc!.curves[1]!.points.map(({ mean }) => mean)).toEqual([0.5, 0.6]);
     expect(curvesByClass.map(({ column }) => column)).toEqual(["x", "y"]);
+  });
+
+  test("of adaptive curricula the names of arms are no curve, and epochs without a value are gaps", () => {
+    const scalars = [{ arm: 3, "p.x": 0.5, amp: 0.1 }, { arm: 1 }, { arm: 2, amp: 0.3 }];
+    const { schedules, otherNotes } = compareRuns([
+      run({ name: "a", values: [0.1, 0.2, 0.3], scalars }),
+    ]);
+    expect(schedules.map(({ title, hasGaps }) => [title, hasGaps])).toEqual([["amp", true]]);
+    expect(schedules[0]!.curves[0]!.points.map(({ epoch }) => epoch)).toEqual([1, 3]);
+    expect(otherNotes).toEqual([
+      "schedules: arm, p.x of adaptive curricula are not drawn; log.jsonl has them",
+    ]);
   });
 
   test("schedules are drawn from the scalars of epochs, without the axis t", () => {
