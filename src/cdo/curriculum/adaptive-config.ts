@@ -134,7 +134,10 @@ function armAxes(given: unknown, where: string): PlainAxes {
     axesConfig({ [axis]: own, ...(guard === undefined ? {} : { guard }) }, where, false),
   );
   if (each.length > 0) return Object.assign({}, ...each);
-  throw new LoupeError("config", `${where}: there is nothing to choose from; name amp or freq`);
+  throw new LoupeError(
+    "config",
+    `${where}: there is nothing to choose from; name amp, freq, source or alpha`,
+  );
 }
 
 function filled<T>(
