@@ -177,7 +177,9 @@ const cdo: Method = {
       ...(oom === false ? ["no-oom"] : []),
       ...(ema ? ["ema"] : []),
       ...(curriculum ? [nameOfCurriculum(curriculum as CurriculumConfig)] : []),
-    ].join("-"),
+    ]
+      .filter((part) => part !== "none") // a curriculum that changes nothing
+      .join("-"),
   keyOf: { methodVersion: "version", augmRed: "curriculum" },
   settled: (key, value) => {
     if (value === undefined || value === null) return value;

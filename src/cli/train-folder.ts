@@ -16,10 +16,10 @@ export interface Place {
 
 export const isRun = (path: string): boolean => existsSync(join(path, "run.json"));
 
-/** The folder of each class. `output`: as given; `resume`: whether a run that is there goes on. */
+/** The folder of each class. `title`: of the experiment; `output`: as given; `resume`: whether a run that is there goes on. */
 export function placesOf(
   names: readonly string[],
-  prefix: { readonly method: string; readonly backbone: string },
+  title: string,
   output: string | undefined,
   resume: boolean,
 ): Place[] {
@@ -34,7 +34,7 @@ export function placesOf(
     const safe = safeName(className);
     const path =
       output === undefined
-        ? freeFolder(join("runs", `${prefix.method}-${safe}-${prefix.backbone}`))
+        ? freeFolder(join("runs", titled(title, safe)))
         : single
           ? output
           : join(output, safe);
@@ -42,14 +42,20 @@ export function placesOf(
   });
 }
 
+/** The class behind the method's name: `cdo-bottle-resnet18` for `cdo-resnet18`. */
+function titled(title: string, className: string): string {
+  const [first = "", ...rest] = safeName(title).split("-");
+  return [first, className, ...rest].join("-");
+}
+
 /** The one folder of a training on all classes together. */
 export function jointPlace(
   classes: readonly string[],
-  prefix: { readonly method: string; readonly backbone: string },
+  title: string,
   output: string | undefined,
   resume: boolean,
 ): Place {
-  const [place] = placesOf([jointName(classes)], prefix, output, resume);
+  const [place] = placesOf([jointName(classes)], title, output, resume);
   return { ...(place as Place), classes };
 }
 

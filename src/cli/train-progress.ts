@@ -84,7 +84,7 @@ export class TrainingProgress {
     const course = scalars ? { scalars } : {};
     this.#log.write("epoch", { epoch: epoch + 1, loss, imagesPerSecond: rate, ...course });
     const shown = Object.entries(scalars ?? {})
-      .filter(([name]) => name !== "t")
+      .filter(([name]) => name !== "t" && !name.startsWith("p.")) // probabilities are for the log
       .map(([name, value]) => `, ${name} ${Number(value.toPrecision(3))}`)
       .join("");
     this.#terminal.info(

@@ -45,7 +45,7 @@ const common = {
   plans,
   profile,
   output: output(
-    "folder of the run; default runs/<method>-<class>-<backbone>-<n>; with several classes one folder each in it",
+    "folder of the run; default runs/<name>-<n>, with the class in it; with several classes one folder each in it",
   ),
   resume: flag(z.string(), "go on with a stopped run: this one, or the one in --output", {
     value: "run",

@@ -82,10 +82,9 @@ async function choosePlaces(method: Method, { settings }: TrainTold): Promise<Pl
     );
   }
   const classes = await classesOf(choiceOf(settings, names));
-  const { backbone } = method.config(settings) as { backbone: string };
-  const prefix = { method: method.name, backbone };
-  if (joint) return [jointPlace(classes, prefix, output, resume)];
-  return placesOf(classes, prefix, output, resume);
+  const title = settings.name ?? method.title(method.config(settings));
+  if (joint) return [jointPlace(classes, title, output, resume)];
+  return placesOf(classes, title, output, resume);
 }
 
 interface Runs {

@@ -83,7 +83,7 @@ test("runs are numbered on, several classes share an output folder, and only run
   const before = process.cwd();
   process.chdir(folder);
   try {
-    const prefix = { method: "cdo", backbone: "resnet18" };
+    const prefix = "cdo-resnet18";
     const path = (names: string[], output?: string) =>
       placesOf(names, prefix, output, false).map((p) => p.path);
     expect(path(["bottle"])).toEqual(["runs/cdo-bottle-resnet18-1"]);
