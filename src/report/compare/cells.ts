@@ -3,11 +3,11 @@ import type { Rgb } from "../canvas.ts";
 import { fixed, missing } from "../numbers.ts";
 import { diverging, plain, viridis } from "./colours.ts";
 import { statisticTitles } from "./notes.ts";
-import type { Statistic, Table } from "./table.ts";
+import type { Cell, Statistic, Table } from "./table.ts";
 
 export interface ShownCell {
   readonly text: string;
-  /** Spread, and how many classes are in an average: `± 0.31`, `2/3`; empty if there is nothing to say. */
+  /** Spread, seeds where others have more, classes in an average: `± 0.31`, `n=2`, `2/3`; empty if there is nothing to say. */
   readonly detail: string;
   readonly fill: Rgb;
   /** The best of its column. */
@@ -41,6 +41,8 @@ interface Entry {
   readonly sd: number;
   /** Classes in it, where it is an average. */
   readonly count?: number;
+  /** Seeds in it, where other cells of its row have more. */
+  readonly seeds?: number;
 }
 
 /** The average column is there with one class too, for it is what people look for. */
@@ -53,7 +55,9 @@ export function showTable(
   const { metric, isDifference, rows } = table;
   const unit = metric.isLoss ? 1 : 100;
   const entries = rows.map(({ cells, average }): (Entry | undefined)[] => [
-    ...cells.map((cell) => cell && { value: cell.mean * unit, sd: cell.sd * unit }),
+    ...cells.map(
+      (cell) => cell && { value: cell.mean * unit, sd: cell.sd * unit, ...fewer(cell, cells) },
+    ),
     average && { value: average.mean * unit, sd: average.sd * unit, count: average.count },
   ]);
   const all = entries.flatMap((row) => row.flatMap((entry) => entry?.value ?? []));
@@ -101,6 +105,12 @@ export function showTable(
   };
 }
 
+/** A cell of fewer seeds than others says so. */
+function fewer(cell: Cell, row: readonly (Cell | undefined)[]): { readonly seeds?: number } {
+  const most = row.reduce((n, other) => Math.max(n, other?.values.size ?? 0), 0);
+  return cell.values.size > 0 && cell.values.size < most ? { seeds: cell.values.size } : {};
+}
+
 /** Where a value lies between the worst (0) and the best (1) of its column, and whether it is shown as the best. */
 function rankOf(
   column: readonly (Entry | undefined)[],
@@ -128,10 +138,11 @@ function valueText(value: number, digits: number, isDifference: boolean): string
   return value > 0 ? `+${text}` : text.replace("-", "−");
 }
 
-function detailOf({ sd, count }: Entry, digits: number, classes: number): string {
+function detailOf({ sd, count, seeds }: Entry, digits: number, classes: number): string {
   const spread = Number.isNaN(sd) ? [] : [`± ${fixed(sd, digits)}`];
   const part = count === undefined || count === classes ? [] : [`${count}/${classes}`];
-  return [...spread, ...part].join(" · ");
+  const few = seeds === undefined ? [] : [`n=${seeds}`];
+  return [...spread, ...few, ...part].join(" · ");
 }
 
 /** Decimals that show four digits of the largest loss, two at least. */

@@ -33,12 +33,15 @@ export function layoutOf(tables: readonly ShownTable[]): TableLayout {
     rows.map(({ name }) => textWidth(name, { size: size.cell }) * 1.06),
   );
   return {
-    names: Math.min(most.names, Math.ceil(Math.max(60, ...names)) + 14),
-    cell: Math.min(most.cell, Math.ceil(Math.max(44, ...texts)) + 16),
+    names: Math.min(most.names, Math.ceil(largest(60, names)) + 14),
+    cell: Math.min(most.cell, Math.ceil(largest(44, texts)) + 16),
     isTall: cells.some(({ detail }) => detail !== ""),
     titles: Math.max(0, ...tables.map(({ title }) => titleWidth(title))),
   };
 }
+
+const largest = (least: number, values: readonly number[]) =>
+  values.reduce((a, b) => Math.max(a, b), least);
 
 const titleWidth = (text: string) => textWidth(text, { size: size.title }) * 1.06;
 

@@ -90,7 +90,7 @@ function rowNames(runs: readonly Run[], columnOf: (run: Run) => string): (run: R
   if (new Set(runs.map(own)).size !== 1) return own;
   const places = new Set(runs.map((run) => JSON.stringify([columnOf(run), run.seed])));
   if (places.size === runs.length) return own;
-  const shortest = Math.min(...runs.map(({ folders }) => folders.length));
+  const shortest = runs.reduce((n, { folders }) => Math.min(n, folders.length), Infinity);
   let depth = 0;
   const first = runs[0]!.folders;
   while (depth < shortest && runs.every(({ folders }) => folders[depth] === first[depth])) depth++;

@@ -19,7 +19,7 @@ thead button{font:inherit;font-size:13px;color:#6d6d78;background:none;border:0;
 thead th:first-child{text-align:left}thead button:hover{color:#26262c}
 thead th[aria-sort] button{color:#26262c;font-weight:700}
 thead th[aria-sort=ascending] button::after{content:" ↑"}thead th[aria-sort=descending] button::after{content:" ↓"}
-figure{margin:0;overflow-x:auto}details{margin:10px 0}summary{cursor:pointer;color:#6d6d78}
+figure{margin:0;overflow-x:auto}figure svg{max-width:100%;height:auto}details{margin:10px 0}summary{cursor:pointer;color:#6d6d78}
 @media print{main{max-width:none;padding:0}.scroll{overflow:visible}td{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `;
 

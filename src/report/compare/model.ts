@@ -5,7 +5,7 @@ import { type Cost, costs } from "./cost.ts";
 import { metricPanels, type Panel, schedulePanels, undrawnScalars } from "./curves.ts";
 import { type Arranged, arrange, type Experiment } from "./experiments.ts";
 import { defaultMetrics, type Metric, metricOf } from "./metric.ts";
-import { notesOn, notesOnSchedules, notesOnTests } from "./notes.ts";
+import { notesOn, notesOnCost, notesOnSchedules, notesOnTests } from "./notes.ts";
 import { type PairedRow, pairedRows } from "./paired.ts";
 import type { Run } from "./run.ts";
 import { differenceTable, type Statistic, seriesOf, type Table, tableOf } from "./table.ts";
@@ -101,7 +101,11 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
     schedules: schedulePanels(arranged),
     warnings,
     notes: notesOn(facts, used, experiments, common.length),
-    otherNotes: [...notesOnTests(facts), ...notesOnSchedules(undrawnScalars(arranged))],
+    otherNotes: [
+      ...notesOnTests(facts),
+      ...notesOnCost(used),
+      ...notesOnSchedules(undrawnScalars(arranged)),
+    ],
     runs: used,
   };
 }

@@ -1,4 +1,5 @@
 /** How to read a comparison: which number stands in a cell, what may be concluded from it and what not. */
+import { some } from "./comparable.ts";
 import type { Experiment } from "./experiments.ts";
 import type { Metric } from "./metric.ts";
 import { fewestPairs, type PairedRow } from "./paired.ts";
@@ -54,10 +55,17 @@ function onValues({ statistic, metrics, tables }: Facts, runs: readonly Run[]): 
       "loss: different curricula and losses are scored on different anomalies, so it is not comparable between rows; no best value is marked",
     );
   }
-  const several = tables.some(({ rows }) =>
-    rows.some(({ cells }) => cells.some((cell) => (cell?.values.size ?? 0) > 1)),
+  const seeds = tables.flatMap(({ rows }) =>
+    rows.flatMap(({ cells }) => cells.flatMap((cell) => cell?.values.size ?? [])),
   );
-  if (several) notes.push("±: standard deviation over seeds (n − 1)");
+  const [least, most] = [
+    seeds.reduce((a, b) => Math.min(a, b), Infinity),
+    seeds.reduce((a, b) => Math.max(a, b), 0),
+  ];
+  if (most > 1) {
+    const count = least === most ? `${most} seeds` : `${least} to ${most} seeds`;
+    notes.push(`±: standard deviation over ${count} (n − 1)`);
+  }
   return notes;
 }
 
@@ -94,6 +102,13 @@ function onDifferences(
   return differences.length > 0
     ? [`differences are to "${baseline}"${several}, in percentage points`]
     : [];
+}
+
+/** Times compare only where the machine is the same. */
+export function notesOnCost(runs: readonly Run[]): string[] {
+  const adapters = [...new Set(runs.flatMap(({ adapter }) => adapter ?? []))];
+  if (adapters.length < 2) return [];
+  return [`times are of different GPUs and say nothing of the methods: ${some(adapters)}`];
 }
 
 /** @param undrawn names of logged values without a curve */

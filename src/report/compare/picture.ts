@@ -22,18 +22,19 @@ export function tablesScene(comparison: Comparison): Scene {
   const changes = differences.map(show);
   const layout = layoutOf([...values, ...changes]);
   const draw = (table: ShownTable) => drawTable(table, layout);
-  const width = Math.max(0, ...values.map((table) => draw(table).width));
+  const drawn = values.map(draw);
+  const width = Math.max(0, ...drawn.map((table) => table.width));
   const isBeside = changes.length > 0 && 2 * width + gap <= widest;
   const body = isBeside
     ? inGrid(
         paired(
-          values.map(draw),
+          drawn,
           changes.map((change) => draw(aligned(change, values[0]!))),
         ),
         2,
         gap,
       )
-    : stacked([...values, ...changes].map(draw), gap);
+    : stacked([...drawn, ...changes.map(draw)], gap);
   return framed(stacked([body, footer(comparison, Math.max(480, body.width))], gap));
 }
 

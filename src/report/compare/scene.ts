@@ -70,7 +70,7 @@ export function stacked(scenes: readonly Scene[], gap: number): Scene {
   let y = 0;
   const shapes: Shape[] = [];
   for (const scene of scenes) {
-    shapes.push(...moved(scene.shapes, 0, y));
+    for (const shape of moved(scene.shapes, 0, y)) shapes.push(shape);
     y += scene.height + gap;
   }
   const width = Math.max(0, ...scenes.map((scene) => scene.width));

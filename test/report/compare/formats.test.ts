@@ -211,8 +211,19 @@ describe("numbers", () => {
 
   test("the terminal's table has a star at the best of a column", () => {
     const text = comparisonText(comparison);
-    expect(text).toMatch(/baseline +92\.23 ± 1\.41 +50\.00 +71\.12/);
+    expect(text).toMatch(/baseline +92\.23 ± 1\.41 +50\.00 n=1 +71\.12/);
     expect(text).toMatch(/b +\*95\.00 +-- +95\.00 1\/2/);
+  });
+
+  test("a cell of fewer seeds than its row has says how many, and the note how many there are", () => {
+    const more = [1, 2, 3].map((seed) =>
+      run({ name: "a", class: "x", seed, values: [0.1 * seed] }),
+    );
+    const less = [1, 2].map((seed) => run({ name: "a", class: "y", seed, values: [0.5] }));
+    const mixed = compareRuns([...more, ...less]);
+    expect(comparisonText(mixed)).toMatch(/a +20\.00 ± 10\.00 +50\.00 ± 0\.00 · n=2 +35\.00\n/);
+    expect(mixed.notes).toContain("±: standard deviation over 2 to 3 seeds (n − 1)");
+    expect(compareRuns(more).notes).toContain("±: standard deviation over 3 seeds (n − 1)");
   });
 
   test("HTML cells carry the value to sort by", () => {

@@ -397,6 +397,15 @@ describe("cost and curves", () => {
     expect(cost).toMatchObject({ secondsPerEpoch: 5, seconds: 24 });
   });
 
+  test("times of different GPUs are told apart", () => {
+    const on = (name: string, adapter: string) =>
+      run({ name, values: [0.5], record: { environment: { adapter: { name: adapter } } } });
+    const { otherNotes } = compareRuns([on("a", "llvmpipe"), on("b", "H100")]);
+    expect(otherNotes).toEqual([
+      "times are of different GPUs and say nothing of the methods: llvmpipe, H100",
+    ]);
+  });
+
   test("curves are means and spreads over seeds, averaged over the classes that all rows have", () => {
     const list = [
       run({ name: "a", class: "x", seed: 1, values: [0.1, 0.2] }),
