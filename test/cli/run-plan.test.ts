@@ -1,8 +1,10 @@
 /** Plans, their jobs and the parts of them that schedulers give out: without a GPU. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { flagName } from "../../src/cli/flags.ts";
+import { run } from "../../src/cli/run.ts";
 import { jobsOf, labelOf } from "../../src/cli/run-jobs.ts";
 import { checkPlan, readPlan, settingsOf } from "../../src/cli/run-plan.ts";
 import { planSchema } from "../../src/cli/run-plan-form.ts";
@@ -94,6 +96,18 @@ describe("a plan", () => {
     await expect(write("[]")).rejects.toThrow(/holds one JSON object/);
     await expect(write(`{"data":[],"x":"${"y".repeat(2 ** 20)}"}`)).rejects.toThrow(/too many/);
     await expect(readPlan(join(folder, "none.json"))).rejects.toMatchObject({ code: "io" });
+  });
+
+  test("as docs/run.md shows it holds, and so do the flags there", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/run.md"), "utf8");
+    const [, shown = ""] = /```json\n([^`]+)```/.exec(page) ?? [];
+    const read = checkPlan(JSON.parse(shown), "docs", "/", []);
+    const found = new Map([["mvtec", read.data[0]?.classes ?? []]]);
+    expect(jobsOf(read, found)).toHaveLength(18);
+    const flags = new Set(page.match(/(?<=(loupe run .*|`))--[a-z-]+/g));
+    const known = [...Object.keys(run.settings.shape)].map(flagName);
+    expect([...flags].filter((flag) => !known.includes(flag))).toEqual([]);
+    expect(flags.size).toBeGreaterThan(5);
   });
 
   test("has a schema with every setting that it may say", () => {
