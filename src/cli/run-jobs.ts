@@ -33,7 +33,7 @@ export const labelOf = ({ arm, data, className, seed }: Job): string =>
 const mostJobs = 100_000;
 
 /**
- * The classes of each data set, by its name. Throws `io` or `data` when a folder or a class is not there.
+ * The classes of each data set, by its name, in the order of the plan. Throws `io` or `data` when a folder or a class is not there.
  * @param trusting take the plan's word for the classes: the images need not be on this machine
  */
 export async function classesOf(
@@ -48,7 +48,8 @@ export async function classesOf(
     }
     try {
       const settings = { ...plan.base, ...set, data: root } as TrainSettings;
-      found.set(name, await classesIn(choiceOf(settings, classes)));
+      const there = await classesIn(choiceOf(settings, classes));
+      found.set(name, classes ?? there);
     } catch (error) {
       if (!(error instanceof LoupeError)) throw error;
       const message = `${plan.where}: data "${name}": ${error.message}`;

@@ -81,6 +81,7 @@ Several processes may work on one --output. A class that fails is told and the r
     const jobs = jobsOf(plan, found);
     const see = () => seeCells(jobs, [folder, ...(given.merge ?? [])], call.terminal);
     if (given.dryRun) return describeJobs(partOf(await see(), shard), jobs.length, shard);
+    await warnOfOthers(folder, plan, call.terminal);
     await savePlan(folder, plan, found);
     if (given.collect) return describeTables(await writeTables(folder, see), folder);
     const outcomes = await work(jobs, shard, folder, given, call.terminal);
@@ -184,6 +185,22 @@ function withOutput(given: Ways): Ways & { readonly output: string } {
     "config",
     "run: --output is needed: the folder that runs and tables go into",
   );
+}
+
+/** The tables are of this plan: what an earlier one had besides is told. */
+async function warnOfOthers(folder: string, plan: Plan, terminal: Terminal): Promise<void> {
+  const path = join(folder, "plan.json");
+  if (!existsSync(path)) return;
+  const before = await readPlan(path).catch(() => undefined); // of a plan that is damaged nothing is known
+  const names = ({ settings, data, seeds }: Plan) => [
+    ...settings.map(({ name }) => `setting "${name}"`),
+    ...data.map(({ name }) => `data "${name}"`),
+    ...seeds.map((seed) => `seed ${seed}`),
+  ];
+  const gone = before ? names(before).filter((name) => !names(plan).includes(name)) : [];
+  if (gone.length === 0) return;
+  const rest = "its runs stay, but the tables there will be of this plan alone";
+  terminal.warn(`${path}: was a plan with ${gone.join(", ")}, which this one has not; ${rest}`);
 }
 
 /** Beside the runs lies what they are runs of, with this machine's folders and the classes that were found. */
