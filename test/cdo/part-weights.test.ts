@@ -248,6 +248,10 @@ test("a moving γ caps weights at 1000, and floors d at 1e-6 below a negative po
   const still = await lossOf(near, () => base); // the number's weight is as large as it gets
   expect(Math.abs(still.loss)).toBeLessThan(1e-6);
 
+  const partly = { angles: [[1e-9, 0.9, 1.4, 0.8]], masks: [[0, 0, 1, 1]] };
+  const floored = await lossOf(partly, () => ({ ...base, gamma: device.tensor([-0.25, 1], [2]) }));
+  expect(floored.loss).toBeCloseTo(hostLoss(partly, [-0.25, 1], [1, 1]).loss, 6);
+
   const equal = { angles: [[1e-9, 0.9, 0.9, 0.9]], masks: [[0, 0, 0, 0]] };
   const easy = await lossOf(equal, () => ({ ...base, gamma: device.tensor([-8], [1]) }));
   const finite = hostLoss(equal, [-8, -8], [1, 1]);

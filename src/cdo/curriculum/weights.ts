@@ -3,7 +3,7 @@
  * the epoch before, k the number of the epoch (an age λ in the same unit, a share, an exponent). SuperLoss has a weight of e at most, the
  * focal rule of 10, all others of 1.
  *
- * A kind that is in a batch stays in it: where no part of it has any weight, the one that the rule likes best gets 1, and weights that
+ * A kind that is in a batch stays in it: where no part of it has any weight, the one with the least ℓ gets 1, and weights that
  * add up to less than 1, one whole image, are scaled up to it.
  */
 import {
@@ -11,7 +11,7 @@ import {
   exp,
   gather,
   map,
-  max,
+  min,
   reshape,
   slice,
   sort,
@@ -24,12 +24,6 @@ import type { CompleteWeights } from "./weights-config.ts";
 
 /** Numbers of an epoch that the step reads: k of normal and abnormal parts, then 1/median of both, 0 where all weigh the same. */
 export const controlCount = 4;
-
-/** Which parts a rule likes best, for the one that stays. */
-function prefersHard(config: CompleteWeights): boolean {
-  if (config.name === "ohem") return true;
-  return config.name === "focal" && config.to > config.from;
-}
 
 type Formula = (x: Tensor, k: Tensor) => Tensor;
 const pointwise =
@@ -103,16 +97,15 @@ export function weighParts(config: CompleteWeights, parts: Tensor, controls: Ten
   const x = map("weights", { f: "select(l * s, T(-1), l < T(0))" }, { l, s });
   const args = { v: formulaOf(config)(x, k), l, s };
   const kept = { f: "select(select(v, T(1), s == T(0)), T(0), l < T(0))" };
-  return reshape(floored(map("weights", kept, args), l, prefersHard(config)), [parts.size]);
+  return reshape(floored(map("weights", kept, args), l), [parts.size]);
 }
 
 /** Σv of each kind that is there at least 1. */
-function floored(v: Tensor, l: Tensor, hard: boolean): Tensor {
-  const rank = hard ? "select(l, T(-8), l < T(0))" : "select(-l, T(-8), l < T(0))";
-  const liking = map("weights", { f: rank }, { l });
+function floored(v: Tensor, l: Tensor): Tensor {
   const total = sum(v, 1, true);
-  const best = max(liking, 1, true);
-  const one = "select(T(0), T(1), (liking == best) & (l >= T(0)))";
+  const there = map("weights", { f: "select(l, T(1e30), l < T(0))" }, { l });
+  const least = min(there, 1, true);
+  const one = "select(T(0), T(1), l == least)";
   const f = `select(v * max(T(1), T(1) / max(total, T(1e-12))), ${one}, total == T(0))`;
-  return map("weights", { f }, { v, l, liking, best, total });
+  return map("weights", { f }, { v, l, least, total });
 }

@@ -43,7 +43,7 @@ test("Lambert's W solves w·e^w = z from its branch point to far beyond", async 
 
 /** ℓ in units of k = 2 medians, median 0.25, as the step gets them. */
 const [k, median] = [2, 0.25];
-const x = [0, 0.1, 0.7, 0.99, 1, 1.2, 1.7, 1.99, 2.2, 5];
+const x = [0, 0.1, 0.7, 0.99, 1, 1.2, 1.7, 1.99, 2, 2.2, 5];
 const formulas: readonly (readonly [WeightConfig, (x: number) => number])[] = [
   [{ name: "hard" }, (x) => Number(x < k)],
   [{ name: "linear" }, (x) => Math.max(0, 1 - x / k)],
@@ -147,6 +147,12 @@ test("a self-paced rule takes the share g of the last epoch's parts, from half o
   }
   const [first, ...rest] = counts as [number, ...number[]];
   expect(first).toBe(1);
+  // from the end of the schedule on all weigh the same, whatever they are
+  const linear = createWeightHook({ name: "linear" });
+  tell(linear, 0);
+  await end(linear, 0);
+  expect(linear.controls(at(0.79))[2]).toBeGreaterThan(0);
+  expect(await weigh(linear, [0, 3, 2, 4], linear.controls(at(0.8)))).toEqual([1, 1, 1, 1]);
   rest.forEach((share, i) => {
     expect(Math.abs(share - (0.5 + 0.05 * (i + 1)))).toBeLessThan(0.05);
     expect(share).toBeGreaterThan(rest[i - 1] ?? 0);
@@ -171,6 +177,8 @@ test("SuperLoss remembers a running mean over steps, of each kind", async () => 
   expect(hook.scalars(at(0.1))).toEqual({ tau_normal: tau / 2 });
   hook.observe?.(Float32Array.of(100, -1), 0, batch);
   expect(hook.scalars(at(0.1))).toEqual({ tau_normal: tau / 2 }); // not before the epoch is over
+  await end(hook, 1);
+  expect(hook.scalars(at(0.2))).toEqual({ tau_normal: (0.5 * tau + 0.5 * 100) / 100 });
 });
 
 for (const name of weightNames) {
