@@ -45,6 +45,15 @@ export function evaluateClasses(
   };
 }
 
+/** The metrics of each class, for a log; nothing where there is one. */
+export function metricsByClass({ classes }: Pick<ClassedEvaluation, "classes">): {
+  readonly classes?: Readonly<Record<string, Evaluation["metrics"]>>;
+} {
+  if (!classes) return {};
+  const rows = Object.entries(classes).map(([name, { metrics }]) => [name, metrics] as const);
+  return { classes: Object.fromEntries(rows) };
+}
+
 /** The rows of a table, the mean below them; of one class its row alone. */
 export function classRows(
   name: string,

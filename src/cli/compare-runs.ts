@@ -2,7 +2,7 @@
 import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { LoupeError } from "../error.ts";
-import { type Run, readRun } from "../report/index.ts";
+import { type Run, readRuns } from "../report/index.ts";
 
 /** The runs, and what could not be read. */
 export interface FoundRuns {
@@ -26,8 +26,7 @@ export async function findRuns(folders: readonly string[]): Promise<FoundRuns> {
       const real = await realpath(path);
       if (seen.has(real)) continue;
       seen.add(real);
-      const run = await readFolder(path, real, problems);
-      if (run) runs.push(run);
+      runs.push(...(await readFolder(path, real, problems)));
     }
   }
   return { runs, problems };
@@ -53,16 +52,12 @@ async function runFolders(folder: string, depth: number, problems: string[]): Pr
   return below;
 }
 
-async function readFolder(
-  path: string,
-  real: string,
-  problems: string[],
-): Promise<Run | undefined> {
+async function readFolder(path: string, real: string, problems: string[]): Promise<Run[]> {
   try {
     const record = await textOf(path, "run.json");
     const log = await textOf(path, "log.jsonl");
     const metrics = await textOf(path, "metrics.json");
-    return readRun({
+    return readRuns({
       path,
       folders: resolve(real).split(/[\\/]/).filter(Boolean),
       record: record ?? "",
@@ -72,7 +67,7 @@ async function readFolder(
   } catch (error) {
     if (!(error instanceof LoupeError)) throw error;
     problems.push(error.message);
-    return undefined;
+    return [];
   }
 }
 

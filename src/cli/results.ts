@@ -9,6 +9,8 @@ export interface EpochMetrics {
   readonly epoch: number;
   /** Fractions; null where undefined, as JSON has no NaN. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** Of each class, where there are several. */
+  readonly classes?: Readonly<Record<string, EpochMetrics["metrics"]>>;
 }
 
 /** The best value of one metric over the evaluated epochs: chosen on the test images, so no result. */

@@ -12,6 +12,7 @@ import {
 } from "../detector/index.ts";
 import { percent } from "../report/index.ts";
 import type { RunData } from "./class-data.ts";
+import { metricsByClass } from "./class-evaluation.ts";
 import { defined } from "./defined.ts";
 import { type EvaluationOptions, evaluateRun, measure, type RunEvaluation } from "./evaluation.ts";
 import { Interrupted } from "./interrupt.ts";
@@ -68,7 +69,8 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
   const { losses, evaluations: history } = progress.history;
   const after = { ...work, stopped, epoch: end.epoch, history };
   const result = await evaluateRun(detector, dataset, run, options, after);
-  log.write("evaluation", { epoch: end.epoch, metrics: result.evaluation?.metrics ?? null });
+  const { metrics = null, ...rest } = result.evaluation ?? {};
+  log.write("evaluation", { epoch: end.epoch, metrics, ...metricsByClass(rest) });
   return { ...result, losses };
 }
 
@@ -154,8 +156,9 @@ async function evaluateMidway(
 ): Promise<void> {
   if (dataset.test.length === 0) return;
   try {
-    const { metrics } = await measure(detector, dataset, options, work);
-    progress.evaluated({ epoch, metrics });
+    const evaluation = await measure(detector, dataset, options, work);
+    const { metrics } = evaluation;
+    progress.evaluated({ epoch, metrics, ...metricsByClass(evaluation) });
     const shown = Object.entries(metrics).map(([name, v]) => `${metricTitle(name)} ${percent(v)}`);
     work.terminal.info(`after epoch ${epoch}: ${shown.join(", ")}`);
   } catch (error) {

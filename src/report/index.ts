@@ -20,7 +20,7 @@ export {
   curvesScene,
   type Run,
   type RunText,
-  readRun,
+  readRuns,
   type Statistic,
   sceneImage,
   sceneSvg,

@@ -292,6 +292,13 @@ describe("one model for several classes", () => {
     expect(csv.map(([name]) => name)).toEqual(["", "tile", "washer", "average"]);
     expect(csv[0]).toContain("mAUROC_px_best_on_test");
     expect(Number(csv[3]![1])).toBeCloseTo(metrics.mAUROC_sp_max * 100, 1);
+    const events = lines("both/log.jsonl").map((line) => JSON.parse(line));
+    const evaluations = events.filter(({ event }) => event === "evaluation");
+    expect(evaluations.map((e) => [e.epoch, Object.keys(e.classes)])).toEqual([
+      [1, ["tile", "washer"]],
+      [2, ["tile", "washer"]],
+    ]);
+    expect(evaluations[1].classes.tile).toEqual(classes.tile.metrics);
     expect(scored("both")).toHaveLength(28);
     expect(Object.keys(json("both/thresholds.json"))).toContain("image"); // one for all
   });

@@ -3,7 +3,7 @@ export { comparisonHtml } from "./html.ts";
 export { comparisonJson } from "./json.ts";
 export { type CompareOptions, type Comparison, compareRuns } from "./model.ts";
 export { curvesScene, tablesScene } from "./picture.ts";
-export { type Run, type RunText, readRun } from "./run.ts";
+export { type Run, type RunText, readRuns } from "./run.ts";
 export { sceneImage } from "./scene-image.ts";
 export { sceneSvg } from "./scene-svg.ts";
 export type { Statistic } from "./table.ts";

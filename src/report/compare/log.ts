@@ -11,6 +11,8 @@ type Numbers = Readonly<Record<string, number>>;
 /** All lists go up by epoch, one entry each; of an epoch that was logged twice the later one counts. */
 export interface Logged {
   readonly evaluations: readonly AtEpoch<Numbers>[];
+  /** The same for each class, where one model is tested on several. */
+  readonly classes: ReadonlyMap<string, readonly AtEpoch<Numbers>[]>;
   readonly losses: readonly AtEpoch<number>[];
   readonly scalars: readonly AtEpoch<Numbers>[];
   /** The last that was said of the whole run; undefined when nothing was. */
@@ -43,6 +45,7 @@ export function readLog(
   images: number | undefined,
 ): Logged {
   const evaluations = new Map<number, Numbers>();
+  const classes = new Map<string, Map<number, Numbers>>();
   const losses = new Map<number, number>();
   const scalars = new Map<number, Numbers>();
   const clock = new Clock(images);
@@ -60,24 +63,44 @@ export function readLog(
     clock.see(name, event);
     const epoch = epochOf(event);
     if (epoch === undefined) continue;
-    if (name === "evaluation") set(evaluations, epoch, numbersOf(event.metrics));
+    if (name === "evaluation") {
+      set(evaluations, epoch, numbersOf(event.metrics));
+      addClasses(classes, epoch, event.classes);
+    }
     if (name !== "epoch") continue;
     if (isNumber(event.loss)) losses.set(epoch, event.loss);
     set(scalars, epoch, numbersOf(event.scalars));
   }
-  if (evaluations.size === 0 && metrics) {
-    set(evaluations, epochOf(metrics) ?? 0, numbersOf(metrics.metrics));
+  if (metrics) {
+    const epoch = epochOf(metrics) ?? 0;
+    if (evaluations.size === 0) set(evaluations, epoch, numbersOf(metrics.metrics));
+    if (classes.size === 0) addClasses(classes, epoch, metrics.classes);
   }
   const { secondsPerEpoch, seconds } = clock;
   const times = { secondsPerEpoch, seconds };
   return {
     evaluations: inOrder(evaluations),
+    classes: new Map([...classes].map(([name, values]) => [name, inOrder(values)])),
     losses: inOrder(losses),
     scalars: inOrder(scalars),
     state,
     damaged,
     ...times,
   };
+}
+
+/** @param logged by class: metrics, or an evaluation that has them */
+function addClasses(
+  classes: Map<string, Map<number, Numbers>>,
+  epoch: number,
+  logged: unknown,
+): void {
+  if (typeof logged !== "object" || logged === null) return;
+  for (const [name, value] of Object.entries(logged as Event)) {
+    const own = classes.get(name) ?? new Map<number, Numbers>();
+    classes.set(name, own);
+    set(own, epoch, numbersOf((value as Event | null)?.metrics ?? value));
+  }
 }
 
 /** Adds up times. What happened between two lines of one process counts; a stop does not. */

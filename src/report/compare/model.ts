@@ -99,7 +99,7 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
         ? columns.map((column) => ({ column, panels: metricPanels(arranged, metrics, [column]) }))
         : [],
     schedules: schedulePanels(arranged),
-    warnings,
+    warnings: [...new Set(warnings)],
     notes: notesOn(facts, used, experiments, common.length),
     otherNotes: [
       ...notesOnTests(facts),
@@ -117,7 +117,7 @@ function headOf({ name, isBaseline, role, runs }: Experiment): RowHead {
 
 function usable(runs: readonly Run[], unfinished: boolean, warnings: string[]): Run[] {
   const stopped = runs.filter((run) => run.unfinished !== undefined);
-  const list = stopped.map((run) => `${run.path} (${run.unfinished})`);
+  const list = [...new Set(stopped.map((run) => `${run.path} (${run.unfinished})`))];
   if (list.length > 0) {
     const what = unfinished
       ? "taken as far as they are"
@@ -131,7 +131,7 @@ function usable(runs: readonly Run[], unfinished: boolean, warnings: string[]): 
   }
   const silent = used.filter(({ evaluations }) => evaluations.length === 0);
   if (silent.length > 0) {
-    warnings.push(`never evaluated: ${some(silent.map(({ path }) => path))}`);
+    warnings.push(`never evaluated: ${some([...new Set(silent.map(({ path }) => path))])}`);
   }
   if (used.length > 0) return used;
   const found = runs.length === 0 ? "no runs" : `no finished run among ${runs.length}`;

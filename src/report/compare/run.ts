@@ -51,8 +51,17 @@ export interface Run extends Logged {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** @throws LoupeError `data` when run.json is not what a run writes */
-export function readRun(text: RunText): Run {
+/**
+ * A run; of a model that is tested on several classes one for each of them.
+ * @throws LoupeError `data` when run.json is not what a run writes
+ */
+export function readRuns(text: RunText): Run[] {
+  const run = readRun(text);
+  if (run.classes.size === 0) return [run];
+  return [...run.classes].map(([className, evaluations]) => ({ ...run, className, evaluations }));
+}
+
+function readRun(text: RunText): Run {
   const record = jsonObject(text.record);
   const { method } = record ?? {};
   if (!record || typeof method !== "string") {

@@ -1,7 +1,7 @@
 /** Three experiments, two classes, known numbers: what stands in the cells, and what is said about them. */
 import { describe, expect, test } from "vitest";
-import { type Comparison, compareRuns, readRun } from "../../../src/report/index.ts";
-import { lines, recordOf, run, type Written } from "./runs.ts";
+import { type Comparison, compareRuns, readRuns } from "../../../src/report/index.ts";
+import { all, lines, recordOf, run, type Written } from "./runs.ts";
 
 const rows: Written[] = [
   { name: "baseline", class: "bottle", values: [0.1, 0.5, 0.6, 0.7, 0.8, 0.9] },
@@ -84,6 +84,34 @@ describe("values", () => {
     expect(row!.cells[0]!.mean).toBeCloseTo(0.2, 12);
     expect(row!.cells[0]!.sd).toBeCloseTo(0.1, 12);
     expect(row!.average!.sd).toBeCloseTo(0.15, 12);
+  });
+
+  test("a model of several classes has a cell for each, beside models of one", () => {
+    const classes = (x: number, y: number) => ({ x: { i_roc: x }, y: { i_roc: y } });
+    const log = lines([
+      { event: "epoch", epoch: 1, loss: 4 },
+      { event: "evaluation", epoch: 1, metrics: { i_roc: 0.5 }, classes: classes(0.4, 0.6) },
+      { event: "evaluation", epoch: 2, metrics: { i_roc: 0.6 }, classes: classes(0.6, 0.6) },
+      { event: "end" },
+    ]);
+    const joint = all({ name: "joint", class: "x+y", log });
+    const own = run({ name: "own", class: "x", values: [0.9], config: { epochs: 0 } });
+    const comparison = compareRuns([...joint, own]);
+    expect(comparison.columns).toEqual(["x", "y"]);
+    expect(cells(comparison)).toEqual([
+      [0.5, 0.6, 0.55],
+      [0.9, undefined, 0.9],
+    ]);
+    expect(cells(comparison, "loss")[0]).toEqual([4, 4, 4]);
+    const metrics = JSON.stringify({
+      epoch: 2,
+      metrics: { i_roc: 0.6 },
+      classes: { x: { metrics: { i_roc: 0.7 } } },
+    });
+    const old = all({ class: "x+y", values: [0.5, 0.6], metrics });
+    expect(old.map(({ className, evaluations }) => [className, evaluations])).toEqual([
+      ["x", [{ epoch: 2, value: { i_roc: 0.7 } }]],
+    ]);
   });
 
   test("the same quantity is found under the names of every protocol", () => {
@@ -232,22 +260,23 @@ describe("unfinished and damaged runs", () => {
 
   test("without a log the last evaluation is in metrics.json", () => {
     const metrics = JSON.stringify({ epoch: 7, metrics: { i_roc: 0.5, p_roc: null } });
-    const one = readRun({ path: "a", folders: ["a"], record: recordOf({ name: "a" }), metrics });
-    expect(one.unfinished).toBeUndefined();
-    expect(one.evaluations).toEqual([{ epoch: 7, value: { i_roc: 0.5 } }]);
+    const [one] = readRuns({
+      path: "a",
+      folders: ["a"],
+      record: recordOf({ name: "a" }),
+      metrics,
+    });
+    expect(one!.unfinished).toBeUndefined();
+    expect(one!.evaluations).toEqual([{ epoch: 7, value: { i_roc: 0.5 } }]);
   });
 
   test("a run.json that no run wrote is an error that says which", () => {
-    const read = (record: string) => () => readRun({ path: "x/y", folders: ["y"], record });
+    const read = (record: string) => () => readRuns({ path: "x/y", folders: ["y"], record });
     expect(read("{")).toThrow("x/y: run.json is not a JSON object; the run is left out");
     expect(read('{"seed":1}')).toThrow("x/y: run.json has no `method`");
     expect(
-      readRun({ path: "y", folders: ["y"], record: '{"method":"fod","config":7}' }),
-    ).toMatchObject({
-      name: "fod",
-      className: "y",
-      seed: 0,
-    });
+      readRuns({ path: "y", folders: ["y"], record: '{"method":"fod","config":7}' }),
+    ).toMatchObject([{ name: "fod", className: "y", seed: 0 }]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Hand-written runs: the text of run.json and log.jsonl with known numbers. */
-import { type Run, readRun } from "../../../src/report/index.ts";
+import { type Run, readRuns } from "../../../src/report/index.ts";
 
 export interface Written {
   readonly name?: string;
@@ -18,6 +18,8 @@ export interface Written {
   readonly options?: Readonly<Record<string, unknown>>;
   /** The whole log, instead of one made of the above. */
   readonly log?: string;
+  /** metrics.json */
+  readonly metrics?: string;
   /** The last event; `end` if not given. */
   readonly last?: string;
 }
@@ -50,8 +52,19 @@ export function logOf(w: Written): string {
 }
 
 export function run(w: Written): Run {
+  return all(w)[0]!;
+}
+
+/** A run of several classes is one for each. */
+export function all(w: Written): Run[] {
   const path = w.path ?? `runs/${w.name ?? "x"}/${w.class ?? "bottle"}/seed${w.seed ?? 1}`;
-  return readRun({ path, folders: path.split("/"), record: recordOf(w), log: w.log ?? logOf(w) });
+  return readRuns({
+    path,
+    folders: path.split("/"),
+    record: recordOf(w),
+    log: w.log ?? logOf(w),
+    ...(w.metrics === undefined ? {} : { metrics: w.metrics }),
+  });
 }
 
 /** Lines of a log. */
