@@ -4,9 +4,10 @@ import { type Column, columnsOf, formatTable } from "../report/index.ts";
 import type { Outcome as Printed } from "./command.ts";
 import type { ExitCode } from "./exit.ts";
 import { metricTitle } from "./results.ts";
+import type { Cell } from "./run-cells.ts";
 import { type Job, labelOf } from "./run-jobs.ts";
 import type { Shard } from "./run-shard.ts";
-import type { Cell, Table } from "./run-tables.ts";
+import type { Table } from "./run-tables.ts";
 import { isDone, type Outcome } from "./run-worker.ts";
 
 /** @param total of all parts */
