@@ -42,7 +42,7 @@ const roundedUp = (n: number) => Math.ceil(n - 1e-9);
 
 /** At least as many as asked for: first more of those before, then of those behind. */
 function widened(from: number, to: number, { count, least }: RankingSize): Selection {
-  const size = Math.min(count, Math.max(least, to - from));
+  const size = Math.min(count, Math.max(1, least, to - from));
   const first = Math.max(0, to - size);
   return { from: first, to: first + size };
 }

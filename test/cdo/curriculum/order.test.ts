@@ -178,6 +178,12 @@ test("soft sampling takes rank r with exp(−r/τN), every image at times", asyn
   const labels = normal(100);
   const hook = await hookOf({ pacing: { name: "soft" } }, labels, { batchSize: 2 });
   const epochs = 200;
+  const effective = (decay: number) => {
+    const p = Array.from({ length: 100 }, (_, r) => Math.exp(-r / decay));
+    return p.reduce((a, b) => a + b, 0) ** 2 / p.reduce((a, b) => a + b * b, 0) / 100;
+  };
+  expect(hook.scalars({ epoch: 0, epochs, t: 0 }).share).toBeCloseTo(effective(20), 12);
+  expect(hook.scalars({ epoch: 0, epochs, t: 0.4 }).share).toBeCloseTo(effective(40), 12); // g = ½
   const total = Array<number>(100).fill(0);
   for (let epoch = 0; epoch < epochs; epoch++) {
     // as the first epoch of a long training, each with draws of its own
@@ -197,6 +203,7 @@ test("few images that come often don't meet themselves more than they must", asy
   const hook = await hookOf({}, normal(60), { batchSize: 6 });
   const order = hook.order(at(0, 10), 60);
   for (let k = 0; k < 60; k += 12) expect(new Set(order.subarray(k, k + 12)).size).toBe(12);
+  expect(order.subarray(12, 24)).not.toEqual(order.subarray(0, 12));
 });
 
 test("real anomalies lie anywhere in an epoch", () => {
