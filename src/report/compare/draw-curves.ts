@@ -1,15 +1,13 @@
 /** Plots of courses over the epochs: small panels in a grid, one legend for all of them. */
 import { ink } from "../canvas.ts";
 import { textWidth } from "../text.ts";
+import { axes, box, panel } from "./axes.ts";
 import { type LineStyle, lineStyle } from "./colours.ts";
 import type { Curve, CurvePoint, Panel } from "./curves.ts";
 import type { RowHead } from "./model.ts";
 import { inGrid, type Scene, type Shape, shortened, stacked } from "./scene.ts";
-import { type Scale, scaleOf, type Tick } from "./ticks.ts";
+import { type Scale, scaleOf } from "./ticks.ts";
 
-const panel = { width: 380, height: 250 } as const;
-const plot = { left: 46, top: 30, right: 8, bottom: 34 } as const;
-const small = 7;
 /** With more experiments than these, spreads would hide the lines. */
 const mostBands = 12;
 
@@ -50,12 +48,6 @@ function drawPanel({ title, isPercent, curves, hasGaps = false }: Panel, styles:
   const scaled = (isPercent ? curves.map(percentages) : curves).flatMap((curve) =>
     hasGaps ? pieces(curve) : [curve],
   );
-  const box = {
-    left: plot.left,
-    right: panel.width - plot.right,
-    top: plot.top,
-    bottom: panel.height - plot.bottom,
-  };
   const points = scaled.flatMap((curve) => curve.points);
   const spreads = points.flatMap(({ mean, sd }) =>
     Number.isNaN(sd) ? [mean] : [mean - sd, mean + sd],
@@ -68,12 +60,10 @@ function drawPanel({ title, isPercent, curves, hasGaps = false }: Panel, styles:
     { whole: true },
   );
   const unit = isPercent ? ", %" : "";
-  const head = { kind: "text", text: title + unit, x: plot.left, y: 16 } as const;
   return {
     ...panel,
     shapes: [
-      { ...head, size: 9, colour: ink.text, bold: true },
-      ...grid(x, y, box),
+      ...axes(title + unit, x, y, "epoch"),
       ...scaled.flatMap((curve) => band(curve, x, y, styles)),
       ...[...scaled].reverse().flatMap((curve) => line(curve, x, y, styles)),
     ],
@@ -94,30 +84,6 @@ function pieces({ name, points }: Curve): Curve[] {
     else cut.push([point]);
   });
   return cut.map((piece) => ({ name, points: piece }));
-}
-
-type Box = Readonly<Record<"left" | "right" | "top" | "bottom", number>>;
-
-function grid(x: Scale, y: Scale, { left, right, bottom }: Box): Shape[] {
-  const style = { kind: "text", size: small, colour: ink.faint } as const;
-  const across = y.ticks.flatMap(({ at, text }: Tick): Shape[] => [
-    { kind: "rect", x: left, y: at - 0.5, width: right - left, height: 1, fill: ink.rule },
-    { ...style, text, x: left - 6, y: at + small / 2, anchor: "end" },
-  ]);
-  const along = x.ticks.flatMap(({ at, text }: Tick): Shape[] => [
-    { kind: "rect", x: at - 0.5, y: bottom, width: 1, height: 4, fill: ink.faint },
-    { ...style, text, x: at, y: bottom + 14, anchor: "middle" },
-  ]);
-  const axis: Shape = {
-    kind: "rect",
-    x: left,
-    y: bottom - 0.5,
-    width: right - left,
-    height: 1,
-    fill: ink.faint,
-  };
-  const label = { ...style, text: "epoch", x: right, y: bottom + 27, anchor: "end" } as const;
-  return [...across, ...along, axis, label];
 }
 
 function band({ name, points }: Curve, x: Scale, y: Scale, styles: Styles): Shape[] {
@@ -142,7 +108,8 @@ function line({ name, points }: Curve, x: Scale, y: Scale, styles: Styles): Shap
   return at.length > 1 ? [{ kind: "line", points: at, ...style }, ...dots] : dots;
 }
 
-function legend(names: readonly string[], styles: Styles, width: number): Scene {
+/** Lines and names. */
+export function legend(names: readonly string[], styles: Styles, width: number): Scene {
   const shapes: Shape[] = [];
   let [x, y] = [0, 0];
   for (const whole of names) {

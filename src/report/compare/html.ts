@@ -7,6 +7,7 @@ import { type ShownTable, showTable } from "./cells.ts";
 import { inkOn } from "./colours.ts";
 import type { Panel } from "./curves.ts";
 import { drawCurves, stylesOf } from "./draw-curves.ts";
+import { drawGains } from "./draw-gain.ts";
 import { script, style } from "./html-parts.ts";
 import type { Comparison } from "./model.ts";
 import { framed } from "./picture.ts";
@@ -126,10 +127,15 @@ function curvesHtml(comparison: Comparison): string {
     const inner = figure(panels, `Learning curves of ${column}`);
     return inner === "" ? "" : `<details><summary>${esc(column)}</summary>${inner}</details>`;
   });
+  const gains = drawGains(comparison, styles, 3);
   const title = columns.length > 1 ? "Learning curves, averaged over classes" : "Learning curves";
   return [
     parts(title, figure(curves, title) + each.join("\n")),
     parts("Schedules", figure(schedules, "Schedules")),
+    parts(
+      "Cost and gain",
+      gains ? `<figure>${sceneSvg(framed(gains), "Cost and gain")}</figure>` : "",
+    ),
   ].join("\n");
 }
 

@@ -17,7 +17,7 @@ import {
   tablesScene,
 } from "../../../src/report/index.ts";
 import { textWidth } from "../../../src/report/text.ts";
-import { run } from "./runs.ts";
+import { lines, run } from "./runs.ts";
 
 /** `rows` experiments on `columns` classes; one value each of three metrics. */
 function grid(
@@ -224,6 +224,23 @@ describe("numbers", () => {
     expect(comparisonText(mixed)).toMatch(/a +20\.00 ± 10\.00 +50\.00 ± 0\.00 · n=2 +35\.00\n/);
     expect(mixed.notes).toContain("±: standard deviation over 2 to 3 seeds (n − 1)");
     expect(compareRuns(more).notes).toContain("±: standard deviation over 3 seeds (n − 1)");
+  });
+
+  test("cost and gain is a plot where there are times and a baseline", () => {
+    const timed = (name: string, value: number, seconds: number) =>
+      run({
+        name,
+        log: lines([
+          { time: "2026-01-01T00:00:00Z", event: "start" },
+          { time: `2026-01-01T00:00:0${seconds}Z`, event: "epoch", epoch: 1, loss: 1 },
+          { event: "evaluation", epoch: 1, metrics: { i_roc: value } },
+          { event: "end" },
+        ]),
+      });
+    const html = comparisonHtml(compareRuns([timed("baseline", 0.5, 2), timed("b", 0.6, 5)]));
+    expect(html).toContain("<title>Cost and gain</title>");
+    expect(html).toContain(">Δ image AUROC, points</text>");
+    expect(comparisonHtml(comparison)).not.toContain("Cost and gain");
   });
 
   test("HTML cells carry the value to sort by", () => {
