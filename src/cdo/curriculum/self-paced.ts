@@ -2,6 +2,9 @@
  * Weights that follow from how hard the parts of images have been: the hook remembers every ℓ of this epoch and of the last one, and
  * turns the latter into the few numbers that the step reads. They stay the same for a whole epoch, so that a training that goes on in
  * its middle comes to the same bits.
+ *
+ * What it remembers is x, ℓ divided by its mean over the batch. While a network learns, ℓ falls by more from one epoch to the next than
+ * it differs between images, and an age taken from last epoch's ℓ would let everything pass.
  */
 import type { Tensor } from "../../core/index.ts";
 import { fields } from "../../detector/index.ts";
@@ -14,14 +17,13 @@ import { type CompleteWeights, type WeightConfig, weightConfig } from "./weights
 
 const kinds = ["normal", "abnormal"] as const;
 type Kind = (typeof kinds)[number];
+/** What k is called in a log; without one it is an age. */
+const scalarOf: Readonly<Record<string, string>> = {
+  ...{ ohem: "hardest", focal: "exponent", superloss: "spread" },
+};
 
-/** ℓ of all parts of a kind in an epoch, in the order in which they were seen, and their running mean τ. */
-interface Seen {
-  readonly losses: number[];
-  /** None before the first part of the training. */
-  tau?: number;
-}
-type Epoch = Readonly<Record<Kind, Seen>>;
+/** x of all parts of each kind in an epoch, in the order in which they were seen. */
+type Epoch = Readonly<Record<Kind, number[]>>;
 
 /** What `state` gives: the epoch under way and the one before. */
 interface State {
@@ -29,10 +31,10 @@ interface State {
   readonly last: Epoch;
 }
 
-const nothing = (): Epoch => ({ normal: { losses: [] }, abnormal: { losses: [] } });
-/** Medians and ages are no less, so that they can divide. */
-const least = 1e-6;
-/** k and 1/median under which all weigh the same. */
+const nothing = (): Epoch => ({ normal: [], abnormal: [] });
+/** Ages and spreads are no less, so that they can divide. */
+const least = 1e-3;
+/** k, and 0 under which all weigh the same. */
 const off = [1, 0] as const;
 
 /**
@@ -46,15 +48,13 @@ export function createWeightHook(config: WeightConfig): WeightHook {
 class SelfPaced implements WeightHook {
   readonly #config: CompleteWeights;
   readonly #pace: Schedule;
-  readonly #momentum: number;
   #state: State = { current: nothing(), last: nothing() };
-  /** ℓ of the last epoch in order; made when it is asked for. */
+  /** x of the last epoch in order; made when it is asked for. */
   #sorted: Partial<Record<Kind, Float64Array>> = {};
 
   constructor(config: CompleteWeights) {
     this.#config = config;
     this.#pace = "schedule" in config ? scheduleOf(config.schedule) : () => 1;
-    this.#momentum = config.name === "superloss" ? config.momentum : 0;
   }
 
   /** @param losses ℓ `[2 · N]` as `partLosses` gives them */
@@ -62,25 +62,14 @@ class SelfPaced implements WeightHook {
     const half = losses.length / 2;
     kinds.forEach((kind, i) => {
       const own = losses.subarray(i * half, (i + 1) * half).filter((l) => l >= 0);
-      if (own.length > 0) this.#add(this.#state.current[kind], own);
+      if (own.length < 2) return; // alone it is its own mean
+      const mean = own.reduce((a, b) => a + b, 0) / own.length;
+      for (const l of own) this.#state.current[kind].push(l / Math.max(mean, 1e-6));
     });
   }
 
-  #add(seen: Seen, own: Float32Array): void {
-    const mean = own.reduce((a, b) => a + b, 0) / own.length;
-    const m = this.#momentum;
-    seen.tau = seen.tau === undefined ? mean : m * seen.tau + (1 - m) * mean;
-    for (const loss of own) seen.losses.push(loss);
-  }
-
   async endEpoch(): Promise<void> {
-    const { current: last } = this.#state;
-    const current = nothing();
-    for (const kind of kinds) {
-      const { tau } = last[kind];
-      if (tau !== undefined) current[kind].tau = tau;
-    }
-    this.#state = { current, last };
+    this.#state = { current: nothing(), last: this.#state.current };
     this.#sorted = {};
   }
 
@@ -89,19 +78,17 @@ class SelfPaced implements WeightHook {
     return [0, 1].flatMap((i) => pairs.map((pair) => pair[i] as number));
   }
 
-  /** k and 1/median of a kind. */
-  #control(kind: Kind, { t }: EpochPosition): readonly [k: number, scale: number] {
+  /** k of a kind, and 1; or `off`. */
+  #control(kind: Kind, { t }: EpochPosition): readonly [k: number, on: number] {
     const config = this.#config;
     const g = this.#pace(t);
-    if (config.name === "ohem") return [config.from + (config.to - config.from) * g, 1];
-    const { losses, tau } = this.#state.last[kind];
-    if (losses.length === 0) return off;
-    this.#sorted[kind] ??= ascending(losses);
-    const sorted = this.#sorted[kind];
-    const scale = 1 / Math.max(least, quantile(sorted, 0.5));
-    if (config.name === "focal") return [config.from + (config.to - config.from) * g, scale];
-    if (config.name === "superloss") return [(tau as number) * scale, scale];
-    return g >= 1 ? off : [Math.max(least, quantile(sorted, g) * scale), scale];
+    if ("from" in config) return [config.from + (config.to - config.from) * g, 1];
+    const seen = this.#state.last[kind];
+    if (seen.length === 0) return off;
+    if (config.name === "superloss") return [Math.max(least, deviation(seen)), 1];
+    if (g >= 1) return off;
+    this.#sorted[kind] ??= ascending(seen);
+    return [Math.max(least, quantile(this.#sorted[kind], g)), 1];
   }
 
   weigh(losses: Tensor, controls: Tensor): Tensor {
@@ -110,11 +97,11 @@ class SelfPaced implements WeightHook {
 
   scalars(at: EpochPosition): Readonly<Record<string, number>> {
     const { name } = this.#config;
-    const what = { ohem: "hardest", focal: "exponent", superloss: "tau" }[name as string] ?? "age";
-    const rows = kinds.flatMap((kind) => {
-      const [k, scale] = this.#control(kind, at);
-      return scale === 0 ? [] : [[`${what}_${kind}`, k] as const];
-    });
+    const pairs = kinds.map((kind) => [kind, ...this.#control(kind, at)] as const);
+    if ("from" in this.#config) return { [scalarOf[name] ?? name]: pairs[0]?.[1] ?? 0 };
+    const rows = pairs.flatMap(([kind, k, on]) =>
+      on === 0 ? [] : [[`${scalarOf[name] ?? "age"}_${kind}`, k] as const],
+    );
     return Object.fromEntries(rows);
   }
 
@@ -132,15 +119,14 @@ class SelfPaced implements WeightHook {
   }
 }
 
-const isNumber = (v: unknown) => typeof v === "number" && Number.isFinite(v);
-
-function isSeen(value: unknown): boolean {
-  if (!fields.isObject(value) || !Array.isArray(value.losses)) return false;
-  const { losses, tau } = value;
-  return losses.every((l) => isNumber(l) && l >= 0) && (tau === undefined || isNumber(tau));
+function isState(value: unknown): value is State {
+  const isShare = (v: unknown) => typeof v === "number" && v >= 0 && Number.isFinite(v);
+  const isList = (v: unknown) => Array.isArray(v) && v.every(isShare);
+  const isEpoch = (v: unknown) => fields.isObject(v) && kinds.every((kind) => isList(v[kind]));
+  return fields.isObject(value) && isEpoch(value.current) && isEpoch(value.last);
 }
 
-function isState(value: unknown): value is State {
-  const isEpoch = (v: unknown) => fields.isObject(v) && kinds.every((kind) => isSeen(v[kind]));
-  return fields.isObject(value) && isEpoch(value.current) && isEpoch(value.last);
+/** Standard deviation of x, whose mean is 1. */
+function deviation(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - 1) ** 2, 0) / values.length);
 }

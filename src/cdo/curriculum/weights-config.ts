@@ -5,7 +5,8 @@ import type { ScheduleConfig } from "./schedule.ts";
 
 /**
  * Self-paced rules (hard to polynomial) take the easy ones first: the age λ is the g(t)-quantile of ℓ in the epoch before, by
- * default from the median (b = 0.5) on, and from g = 1 on all weigh the same. In the first epoch, too.
+ * default from the median (b = 0.5) on, and from g = 1 on all weigh the same. In the first epoch, too. ℓ is in units of its mean over
+ * the batch, with every rule.
  */
 export type WeightConfig =
   /** 1 where ℓ < λ. Kumar, Packer & Koller 2010, with λ as a quantile. `linear`: 1 − ℓ/λ. */
@@ -14,12 +15,15 @@ export type WeightConfig =
   | { readonly name: "log"; readonly schedule?: ScheduleConfig; readonly lambda?: number }
   /** 1 up to ratio · λ, 0 from λ on, falling like 1/ℓ between. Default 0.5. */
   | { readonly name: "mixture"; readonly schedule?: ScheduleConfig; readonly ratio?: number }
-  /** (1 + e^−λ)/(1 + e^(ℓ−λ)), ℓ and λ in medians of the epoch before. */
+  /** (1 + e^−λ)/(1 + e^(ℓ−λ)): almost flat, where ℓ is much the same for all. */
   | { readonly name: "logistic"; readonly schedule?: ScheduleConfig }
   /** (1 − ℓ/λ)^(1/(power − 1)), power above 1, default 3. */
   | { readonly name: "polynomial"; readonly schedule?: ScheduleConfig; readonly power?: number }
-  /** SuperLoss, Castells et al. 2020: exp(−W(½ max(−2/e, (ℓ − τ)/lambda))), ℓ in medians, τ its running mean. Default 1, 0.9. */
-  | { readonly name: "superloss"; readonly lambda?: number; readonly momentum?: number }
+  /**
+   * SuperLoss, Castells et al. 2020: exp(−W(½ max(−2/e, (ℓ − τ)/lambda))), τ the mean of the batch, ℓ in standard deviations of the
+   * epoch before. Default 1. // reference: τ is a running mean over steps, and the loss is not normalised
+   */
+  | { readonly name: "superloss"; readonly lambda?: number }
   /** Only the hardest share of a batch, from `from` to `to`, default 1 to 0.3. Shrivastava et al., 1604.03540. */
   | {
       readonly name: "ohem";
@@ -27,7 +31,7 @@ export type WeightConfig =
       readonly from?: number;
       readonly to?: number;
     }
-  /** ℓ^x, ℓ in medians, at most 10, x from `from` to `to`, default 0 to 2. After Lin et al., 1708.02002. */
+  /** ℓ^x, at most 10, x from `from` to `to`, default 0 to 2. After Lin et al., 1708.02002. */
   | {
       readonly name: "focal";
       readonly schedule?: ScheduleConfig;
@@ -58,9 +62,8 @@ const forms: Readonly<Record<WeightConfig["name"], NamedForm>> = {
   superloss: {
     rules: {
       lambda: fields.number("a number from 0.001 to 1000", (v) => v >= 1e-3 && v <= 1e3),
-      momentum: fields.number("a number from 0, below 1", (v) => v >= 0 && v < 1),
     },
-    defaults: { lambda: 1, momentum: 0.9 },
+    defaults: { lambda: 1 },
   },
   ohem: {
     rules: { from: share, to: share },
@@ -75,6 +78,9 @@ const forms: Readonly<Record<WeightConfig["name"], NamedForm>> = {
 };
 
 export const weightNames = Object.keys(forms) as readonly WeightConfig["name"][];
+/** Names of what each takes besides a schedule. */
+export const weightSettings = (name: WeightConfig["name"]): readonly string[] =>
+  Object.keys(forms[name].rules);
 
 /**
  * Complete and checked.

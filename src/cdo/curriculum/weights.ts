@@ -1,7 +1,7 @@
 /**
- * The formulas of `WeightConfig` on the GPU. Parts of images are weighed among their kind, normal or abnormal: x is ℓ in medians of
- * the epoch before, k the number of the epoch (an age λ in the same unit, a share, an exponent). SuperLoss has a weight of e at most, the
- * focal rule of 10, all others of 1.
+ * The formulas of `WeightConfig` on the GPU. Parts of images are weighed among their kind, normal or abnormal: x is ℓ divided by its mean
+ * over the parts of the kind in the batch, k the number of the epoch (an age λ in the same unit, a spread, a share, an exponent).
+ * SuperLoss has a weight of e at most, the focal rule of 10, all others of 1.
  *
  * A kind that is in a batch stays in it: where no part of it has any weight, the one with the least ℓ gets 1, and weights that
  * add up to less than 1, one whole image, are scaled up to it.
@@ -12,6 +12,7 @@ import {
   gather,
   map,
   min,
+  mul,
   reshape,
   slice,
   sort,
@@ -22,7 +23,7 @@ import { LoupeError } from "../../error.ts";
 import { lambertW } from "./lambert-w.ts";
 import type { CompleteWeights } from "./weights-config.ts";
 
-/** Numbers of an epoch that the step reads: k of normal and abnormal parts, then 1/median of both, 0 where all weigh the same. */
+/** Numbers of an epoch that the step reads: k of normal and of abnormal parts, then of both 1, or 0 where all weigh the same. */
 export const controlCount = 4;
 
 type Formula = (x: Tensor, k: Tensor) => Tensor;
@@ -64,7 +65,7 @@ function formulaOf(config: CompleteWeights): Formula {
 }
 
 function superloss(lambda: number): Formula {
-  const f = `T(0.5) * max(T(${-2 / Math.E}), (x - k) / T(p.lambda))`;
+  const f = `T(0.5) * max(T(${-2 / Math.E}), (x - T(1)) / (k * T(p.lambda)))`;
   return (x, k) =>
     exp(map("weights", { f: `-w` }, { w: lambertW(map("weights", { f }, { x, k }, { lambda })) }));
 }
@@ -91,13 +92,19 @@ export function weighParts(config: CompleteWeights, parts: Tensor, controls: Ten
     throw new LoupeError("shape", `weights: ${text}`);
   }
   const l = reshape(parts, [2, parts.size / 2]);
-  const row = reshape(controls, [2, 2]);
-  const k = reshape(slice(row, 0, 0, 1), [2, 1]);
-  const s = reshape(slice(row, 0, 1, 2), [2, 1]);
-  const x = map("weights", { f: "select(l * s, T(-1), l < T(0))" }, { l, s });
-  const args = { v: formulaOf(config)(x, k), l, s };
-  const kept = { f: "select(select(v, T(1), s == T(0)), T(0), l < T(0))" };
+  const rows = reshape(controls, [2, 2]);
+  const k = reshape(slice(rows, 0, 0, 1), [2, 1]);
+  const on = reshape(slice(rows, 0, 1, 2), [2, 1]);
+  const args = { v: formulaOf(config)(relative(l), k), l, on };
+  const kept = { f: "select(select(v, T(1), on == T(0)), T(0), l < T(0))" };
   return reshape(floored(map("weights", kept, args), l), [parts.size]);
+}
+
+/** x of each part; −1 where there is none. */
+function relative(l: Tensor): Tensor {
+  const there = map("weights", { f: "select(T(1), T(0), l < T(0))" }, { l });
+  const args = { l, s: sum(mul(l, there), 1, true), c: sum(there, 1, true) };
+  return map("weights", { f: "select(l / max(s / max(c, T(1)), T(1e-6)), T(-1), l < T(0))" }, args);
 }
 
 /** Σv of each kind that is there at least 1. */

@@ -130,7 +130,7 @@ function orderWord(word: Word): Given {
 /** `weights:RULE[:settings][:schedule[:settings]]` */
 function weightWord(word: Word): Given {
   const name = word.mustName(weightNames, "rule of weights");
-  const own = ["lambda", "ratio", "power", "momentum", "from", "to"];
+  const own = ["lambda", "ratio", "power", "from", "to"];
   const settings = word.settings(taking(...own));
   return { name, ...settings, ...(word.ahead ? { schedule: schedule(word).own } : {}) };
 }
