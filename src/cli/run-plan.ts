@@ -192,7 +192,14 @@ function withPaths(set: Readonly<Record<string, unknown>>, at: (path: string) =>
   return Object.fromEntries(pairs) as Record<string, unknown>;
 }
 
+/** Of files that stand beside the settings' folders. */
+const taken: readonly string[] = ["plan.json", "summary.csv", "errors.json", "by-metric"];
+
 function requireDistinct({ where, data, seeds, settings }: Plan): void {
+  const own = settings.find(({ name }) => taken.includes(safeName(name).toLowerCase()));
+  if (own) {
+    throw new LoupeError("config", `${where}: settings "${own.name}": is the name of a file there`);
+  }
   const refuse = (what: string, names: readonly string[]) => {
     const seen = new Map<string, string>();
     for (const name of names) {

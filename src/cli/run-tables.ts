@@ -29,12 +29,15 @@ export interface Table {
   readonly setting: string;
   readonly dataset: string;
   readonly path: string;
+  /** Of the last epoch. */
+  readonly rows: readonly MetricsRow[];
   readonly average: MetricsRow;
 }
 
 /**
  * Writes all tables into the output: for each setting and data set `<setting>/<method>_<dataset>_last.csv` and `_best.csv`, with
- * several seeds also their spread (`_std`), summary.csv and errors.json. One process at a time, so that the last one counts all.
+ * several seeds also their spread (`_std`); with several settings for each metric `by-metric/<dataset>_<metric>.csv` with a column for
+ * each of them; summary.csv and errors.json. One process at a time, so that the last one counts all.
  */
 export async function writeTables(
   output: string,
@@ -45,6 +48,7 @@ export async function writeTables(
     const cells = await see();
     const tables: Table[] = [];
     for (const group of groupsOf(cells)) tables.push(await writeGroup(output, group));
+    await writePivots(join(output, "by-metric"), tables);
     await writeWhole(join(output, "summary.csv"), summaryCsv(cells.flatMap(summaryOf)));
     await writeErrors(join(output, "errors.json"), cells);
     return { cells, tables };
@@ -71,24 +75,46 @@ async function writeGroup(output: string, group: readonly [Cell, ...Cell[]]): Pr
   const seeds = new Set(group.map(({ job }) => job.seed)).size;
   const found = columnsOf(group.flatMap(({ rows }) => [...rows.values()].map((row) => row.final)));
   const columns = found.length > 0 ? found : [...defaultColumns];
-  const tables = { last: "final", best: "peak" } as const;
-  let average: MetricsRow | undefined;
-  for (const [name, statistic] of Object.entries(tables)) {
+  const write = async (name: string, statistic: keyof RunStatistics) => {
     const classes = classesIn(group, statistic);
     const rows = meanRows(classes, columns);
-    const mean = averageOf(rows, columns);
-    average ??= mean;
-    await writeWhole(`${start}_${name}.csv`, resultsCsv(rows, mean, columns));
-    const spread = `${start}_${name}_std.csv`;
-    if (seeds < 2)
-      await rm(spread, { force: true }); // of an earlier plan
-    else {
+    const average = averageOf(rows, columns);
+    const [path, spread] = [`${start}_${name}.csv`, `${start}_${name}_std.csv`];
+    await writeWhole(path, resultsCsv(rows, average, columns));
+    if (seeds > 1) {
       const rest = averageSpread(classes, columns);
       await writeWhole(spread, resultsCsv(spreadRows(classes, columns), rest, columns));
+    } else await rm(spread, { force: true }); // of an earlier plan
+    return { setting: arm.name, dataset: data.name, path, rows, average };
+  };
+  await write("best", "peak");
+  return write("last", "final");
+}
+
+/** The same values by metric: classes below each other, settings beside each other. As CDO 2025, aggregate_csv.py. */
+async function writePivots(folder: string, tables: readonly Table[]): Promise<void> {
+  for (const dataset of new Set(tables.map((table) => table.dataset))) {
+    const own = tables.filter((table) => table.dataset === dataset);
+    if (own.length < 2) continue;
+    const settings = own.map(({ setting }) => setting);
+    const classes = new Set(own.flatMap(({ rows }) => rows.map(({ name }) => name)));
+    for (const metric of columnsOf(own.map(({ average }) => average.metrics))) {
+      const rows = [...classes].map((name) => ({
+        name,
+        metrics: valuesBySetting(own, name, metric),
+      }));
+      const text = resultsCsv(rows, averageOf(rows, settings), settings);
+      await writeWhole(join(folder, `${safeName(dataset)}_${safeName(metric)}.csv`), text);
     }
   }
-  const path = `${start}_last.csv`;
-  return { setting: arm.name, dataset: data.name, path, average: average as MetricsRow };
+}
+
+function valuesBySetting(tables: readonly Table[], name: string, metric: string): Values {
+  const pairs = tables.map(({ setting, rows }) => {
+    const row = rows.find((r) => r.name === name);
+    return [setting, row?.metrics[metric] ?? Number.NaN];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function classesIn(group: readonly Cell[], statistic: keyof RunStatistics): ClassResults[] {

@@ -79,12 +79,19 @@ function overSeeds(
   });
 }
 
+/** A key that no column has. */
+const title = "\0";
+
 /** The mean of rows of `meanRows`. A column that no row has a value in makes no row incomplete. */
 export function averageOf(rows: readonly MetricsRow[], columns: readonly string[]): MetricsRow {
   const present = columns.filter((c) => rows.some(({ metrics }) => !isMissing(metrics[c])));
   const cells = rows.map(({ metrics }) => metrics);
   // without any value at all every row counts as incomplete
-  const { class: name, ...metrics } = averageRow(cells, present.length > 0 ? present : columns);
+  const { [title]: name, ...metrics } = averageRow(
+    cells,
+    present.length > 0 ? present : columns,
+    title,
+  );
   return { name: String(name), metrics: metrics as Values };
 }
 

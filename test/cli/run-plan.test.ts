@@ -67,6 +67,7 @@ describe("a plan", () => {
       { settings: [{ name: "x", set: { epochs: -1 } }] },
       'p.json: settings "x": epochs: must be a whole number, 0 or more, got -1',
     ],
+    [{ settings: [{ name: "Plan.json" }] }, 'settings "Plan.json": is the name of a file there'],
     [{ base: { seed: 1 } }, 'p.json: base: "seed" stands in "seeds"'],
     [{ base: { method: "cod" } }, 'p.json: base: method: must be one of cdo, got "cod"'],
     [{ seeds: [] }, /p\.json: seeds: /],

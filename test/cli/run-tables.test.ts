@@ -150,6 +150,18 @@ test("a joint training has a row for each class it was tested on", async () => {
   ]);
 });
 
+test("with several settings there is a table for each metric, with a column for each setting", async () => {
+  const jobs = planned({ settings: [{ name: "s" }, { name: "t" }, { name: "u" }], seeds: [1] });
+  for (const [i, value] of [0.1, 0.2, 0.3].entries()) write(jobs[i]!, course(value));
+  await writeTables(output, see(jobs)); // of t only 01, of u none
+  expect(lines("by-metric/btad_i_roc.csv")).toEqual([
+    ",s,t,u",
+    "b01,10.00,30.00,--",
+    "b02,20.00,--,--",
+    "average (1/2),10.00,30.00,--", // of the class that both have
+  ]);
+});
+
 test("of repeated runs the first counts, and if they differ that is told", async () => {
   const jobs = planned({ seeds: [1] });
   const [copy, other] = [`${output}-copy`, `${output}-other`];

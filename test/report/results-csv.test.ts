@@ -61,6 +61,11 @@ test("a metric that no class has makes no class incomplete; without any value al
   );
 });
 
+test("a column may have any name, as settings do", () => {
+  const rows = [{ name: "a", metrics: { class: 0.5, __proto: 0.25 } }];
+  expect(averageOf(rows, ["class", "__proto"]).metrics).toEqual({ class: 0.5, __proto: 0.25 });
+});
+
 test("over seeds a cell is their mean, and the spread is the sample's; that of the average is over the seeds' averages", () => {
   const classes = [
     {
