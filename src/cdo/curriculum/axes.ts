@@ -51,11 +51,17 @@ const parameters: Readonly<
 > = {
   amp: { most: { by: 0.9, rule: share } },
   freq: {
-    lowest: { by: 1, rule: fields.number("bins, from 1 to 4096", (v) => v >= 1 && v <= 4096) },
+    lowest: {
+      by: 1,
+      rule: fields.number("a number of bins from 1 to 4096", (v) => v >= 1 && v <= 4096),
+    },
   },
   source: {},
   alpha: {
-    exponent: { by: 4, rule: fields.number("from 0.01 to 100", (v) => v >= 0.01 && v <= 100) },
+    exponent: {
+      by: 4,
+      rule: fields.number("a number from 0.01 to 100", (v) => v >= 0.01 && v <= 100),
+    },
     most: { by: 0.6, rule: share },
   },
   size: { beyond: { by: false, rule: fields.flag } },

@@ -49,6 +49,9 @@ const forms: Readonly<Record<DifficultyConfig["name"], NamedForm>> = {
 };
 
 export const difficultyNames = Object.keys(forms) as readonly DifficultyConfig["name"][];
+/** Names of what each takes besides a schedule. */
+export const difficultySettings = (name: DifficultyConfig["name"]): readonly string[] =>
+  Object.keys(forms[name].rules);
 
 /**
  * Complete and checked.

@@ -1,6 +1,6 @@
 /** Settings that begin with a name: which fields each name takes, their rules, what is left out filled in. */
 import { fields } from "../../detector/index.ts";
-import { asObject, definedOf, scheduleConfig } from "./schedule.ts";
+import { asNamed, definedOf, scheduleConfig } from "./schedule.ts";
 
 /** What stands behind one name. */
 export interface NamedForm {
@@ -21,7 +21,7 @@ export function namedConfig(
   where: string,
   forms: Readonly<Record<string, NamedForm>>,
 ): { readonly name: string } {
-  const config = definedOf(asObject(given, where));
+  const config = definedOf(asNamed(given, where));
   const name = nameOf(config.name, where, Object.keys(forms));
   const { rules, defaults, schedule } = forms[name] as NamedForm;
   const known: Record<string, fields.FieldRule> = { name: fields.text, ...rules };

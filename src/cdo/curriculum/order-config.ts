@@ -50,6 +50,9 @@ const paces: Readonly<Record<PacingConfig["name"], NamedForm>> = {
 };
 
 export const pacingNames = Object.keys(paces) as readonly PacingConfig["name"][];
+/** Names of what each takes besides a schedule. */
+export const pacingSettings = (name: PacingConfig["name"]): readonly string[] =>
+  Object.keys(paces[name].rules);
 
 /** @throws LoupeError `config` naming the field and its rule */
 export function pacingConfig(given: unknown, where: string): PacingConfig {

@@ -87,7 +87,7 @@ export function scheduleConfig(
   defaults: ScheduleDefaults = {},
   more: readonly string[] = [],
 ): ScheduleConfig {
-  const config = definedOf(asObject(given, where));
+  const config = definedOf(asNamed(given, where));
   const name = scheduleName(config.name, where, more);
   const known = scheduleParameters(name);
   const unknown = Object.keys(config).find((key) => key !== "name" && !known.includes(key));
@@ -125,6 +125,13 @@ function scheduleName(name: unknown, where: string, more: readonly string[] = []
   const next = near ? `did you mean "${near}"?` : "choose one of them";
   fields.checkFields("config", where, { name }, { name: fields.oneOf(...known) }, next);
   return name as ScheduleName;
+}
+
+/** The object that stands in a place and begins with a name. */
+export function asNamed(given: unknown, where: string): Readonly<Record<string, unknown>> {
+  if (typeof given !== "string") return asObject(given, where);
+  const next = `did you mean { "name": ${JSON.stringify(given.slice(0, 60))} }?`;
+  throw new LoupeError("config", `${where}: must be ${fields.object.rule}, got a text; ${next}`);
 }
 
 /** The object that stands in a place. */

@@ -4,13 +4,7 @@
  */
 import type { Strength } from "../../data/index.ts";
 import { fields } from "../../detector/index.ts";
-import {
-  asObject,
-  definedOf,
-  type ScheduleConfig,
-  scheduleConfig,
-  scheduleOf,
-} from "./schedule.ts";
+import { asNamed, definedOf, type ScheduleConfig, scheduleConfig, scheduleOf } from "./schedule.ts";
 
 export type StrengthConfig =
   | ScheduleConfig
@@ -26,7 +20,7 @@ const sigma = fields.number("a number above 0, at most 10", (v) => v > 0 && v <=
  * @throws LoupeError `config` naming the field and its rule
  */
 export function strengthConfig(given: unknown, where: string): StrengthConfig {
-  const config = definedOf(asObject(given, where));
+  const config = definedOf(asNamed(given, where));
   if (config.name === "random") {
     fields.refuseUnknown("config", where, config, { name: fields.text });
     return { name: "random" };

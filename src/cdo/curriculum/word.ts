@@ -12,6 +12,9 @@ export function numberOf(text: string): number | undefined {
   return numeric.test(text) ? Number(text) : undefined;
 }
 
+const nameNumbers = "a number needs its name, as in a=0.8";
+const isNumeric = (text: string) => numberOf(text) !== undefined;
+
 export type Setting = number | string | boolean | readonly number[];
 
 export class Word {
@@ -54,14 +57,27 @@ export class Word {
     throw this.unknown(what, names);
   }
 
+  /** Pieces that nobody has taken yet. */
+  get rest(): readonly string[] {
+    return this.#pieces.slice(this.#at);
+  }
+
   /** The next piece is none of what may stand there. */
   unknown(what: string, names: readonly string[]): LoupeError {
     const piece = this.ahead;
     if (piece === undefined)
       return this.fail(`${what} is missing; it is one of ${names.join(", ")}`);
+    const problem = `"${piece.slice(0, 100)}" is no ${what}`;
+    if (piece !== "" && piece.split(",").every(isNumeric)) {
+      return this.fail(`${problem}; ${nameNumbers}`);
+    }
+    if (piece.includes("=")) {
+      return this.fail(`${problem}; settings follow what they belong to, as in step:k=5`);
+    }
     const near = fields.nearest(piece, names);
-    const next = near ? `did you mean "${near}"?` : `one of ${names.join(", ")} may stand there`;
-    return this.fail(`"${piece.slice(0, 100)}" is no ${what}; ${next}`);
+    const isOther = near !== undefined && near !== piece;
+    const next = isOther ? `did you mean "${near}"?` : `one of ${names.join(", ")} may stand there`;
+    return this.fail(`${problem}; ${next}`);
   }
 
   /** Takes the next piece if it is numbers between commas. */
@@ -72,8 +88,15 @@ export class Word {
     return values as number[];
   }
 
-  /** Takes the next piece if it is settings. `known`: the names there are, those that are flags with `true`. */
-  settings(known: Readonly<Record<string, boolean>>): Record<string, Setting> {
+  /**
+   * Takes the next piece if it is settings.
+   * @param known the names there are, those that are flags with `true`
+   * @param advice to go behind the message for a name that isn't there
+   */
+  settings(
+    known: Readonly<Record<string, boolean>>,
+    advice: (name: string) => string = () => "",
+  ): Record<string, Setting> {
     const piece = this.ahead;
     const isSetting =
       piece?.includes("=") || piece?.split(",").some((part) => known[part] === true);
@@ -82,7 +105,9 @@ export class Word {
     const found: Record<string, Setting> = {};
     for (const part of piece.split(",")) {
       const [name = "", ...rest] = part.split("=");
-      if (!Object.hasOwn(known, name)) throw this.#unknownSetting(part, Object.keys(known));
+      if (!Object.hasOwn(known, name)) {
+        throw this.#unknownSetting(part, Object.keys(known), advice(name));
+      }
       if (name in found) throw this.fail(`"${name}" is given twice`);
       found[name] = this.#value(part, known[name] === true, rest);
     }
@@ -91,8 +116,11 @@ export class Word {
 
   /** Nothing may be left. */
   end(expected = "nothing more may stand there"): void {
-    if (this.#at >= this.#pieces.length) return;
-    throw this.fail(`"${this.ahead?.slice(0, 100)}" is too much; ${expected}`);
+    const piece = this.ahead;
+    if (piece === undefined) return;
+    const isNumbers = piece !== "" && piece.split(",").every(isNumeric);
+    const next = isNumbers ? nameNumbers : expected;
+    throw this.fail(`"${piece.slice(0, 100)}" is too much; ${next}`);
   }
 
   #value(part: string, isFlag: boolean, rest: readonly string[]): Setting {
@@ -107,8 +135,9 @@ export class Word {
     return values.length > 1 ? (values as number[]) : (values[0] as number);
   }
 
-  #unknownSetting(part: string, known: readonly string[]): LoupeError {
+  #unknownSetting(part: string, known: readonly string[], advice: string): LoupeError {
     const takes = known.length > 0 ? `it takes ${known.join(", ")}` : "it takes no settings";
-    return this.fail(`there is no setting "${part.slice(0, 100)}" here; ${takes}`);
+    const next = advice === "" ? takes : `${takes}; ${advice}`;
+    return this.fail(`there is no setting "${part.slice(0, 100)}" here; ${next}`);
   }
 }

@@ -1,43 +1,7 @@
-/** What each kind of word says: axes with their schedules, the adaptive ones, order, weights and γ. Checks are those of the configs. */
-
+/** What words about anomalies say: axes with their schedules, and the adaptive ones. Checks are those of the configs. */
 import { type AxisName, axisNames, axisSettings, type PlainAxes } from "./axes.ts";
-import { difficultyNames } from "./difficulty-config.ts";
-import { pacingNames } from "./order-config.ts";
-import { scheduleNames, scheduleParameters } from "./schedule.ts";
-import { drawn } from "./strength.ts";
-import { weightNames } from "./weights-config.ts";
-import type { Word } from "./word.ts";
-
-/** JSON that a check of its own completes. */
-type Given = Record<string, unknown>;
-
-const taking = (...names: readonly string[]) =>
-  Object.fromEntries(names.map((name) => [name, name === "reversed"]));
-
-/** `NAME[:settings]`; more settings than the schedule's own may stand among them. */
-function schedule(word: Word, extra: readonly string[] = []): { own: Given; extra: Given } {
-  const name = word.mustName(scheduleNames, "schedule");
-  const all = word.settings(taking(...extra, ...scheduleParameters(name)));
-  const split = (mine: boolean) =>
-    Object.fromEntries(Object.entries(all).filter(([key]) => extra.includes(key) === mine));
-  const { lengths, ...own } = split(false);
-  const list = lengths === undefined ? {} : { lengths: [lengths].flat() };
-  return { own: { name, ...own, ...list }, extra: split(true) };
-}
-
-const hasSchedule = (word: Word) => scheduleNames.some((name) => name === word.ahead);
-
-/** A schedule, `random`, or `gaussian[:sigma=…][:schedule of its mean]`. */
-function strength(word: Word): Given {
-  const name = word.name(drawn);
-  if (name === "random") return { name };
-  if (name === "gaussian") {
-    const settings = word.settings(taking("sigma"));
-    return { name, ...settings, ...(word.ahead === undefined ? {} : { mean: schedule(word).own }) };
-  }
-  if (!hasSchedule(word)) throw word.unknown("schedule", [...scheduleNames, ...drawn]);
-  return schedule(word).own;
-}
+import { numberOf, type Word } from "./word.ts";
+import { type Given, strength, taking } from "./words-schedule.ts";
 
 /** `[numbers|settings]` of an axis, such as `4,0.6`, `most=0.6` or `beyond`. */
 function axisParameters(word: Word, axis: AxisName): Given {
@@ -46,6 +10,11 @@ function axisParameters(word: Word, axis: AxisName): Given {
   if (numbers.length > names.length) {
     const takes = names.length > 0 ? `at most ${names.join(", ")}` : "no numbers";
     throw word.fail(`${axis} takes ${takes}, got ${numbers.join(", ")}`);
+  }
+  const more = numberOf(word.ahead ?? "");
+  if (numbers.length > 0 && more !== undefined) {
+    const next = `${axis}:${[...numbers, more].join(",")}`;
+    throw word.fail(`numbers of an axis stand together between commas, as in ${next}`);
   }
   if (numbers.length > 0) return Object.fromEntries(numbers.map((value, i) => [names[i], value]));
   const all = [...names, ...flags];
@@ -69,6 +38,10 @@ function axesPiece(word: Word): PlainAxes {
   const piece = word.ahead;
   if (piece === undefined) throw word.fail("it lacks its axes, such as freq or freq+alpha");
   const names = piece.split("+");
+  const listed = piece.split(",");
+  if (listed.length > 1 && listed.every((name) => axisNames.includes(name as AxisName))) {
+    throw word.fail(`"${piece}": axes are joined with +, as in ${listed.join("+")}`);
+  }
   for (const name of names) {
     if (!axisNames.includes(name as AxisName)) {
       throw word.fail(`"${name}" is no axis; there are ${axisNames.join(", ")}`);
@@ -98,59 +71,3 @@ export const adaptiveWords = {
     return { axes, ...word.settings(taking(...names)) };
   },
 } as const;
-
-/** `order[:difficulty[:settings]][:pacing[:settings]][:schedule[:settings]][:curriculum|anti|random]` */
-function orderWord(word: Word): Given {
-  const orderings = ["curriculum", "anti", "random"] as const;
-  const measures = difficultyNames.filter((name) => name !== "random" && name !== "scores");
-  const given: Given = {};
-  const difficulty = word.name(measures);
-  if (difficulty) {
-    given.difficulty = { name: difficulty, ...word.settings(taking("bank", "shrinkage")) };
-  }
-  const pacing = word.name(pacingNames);
-  if (pacing) given.pacing = { name: pacing, ...word.settings(taking("buckets", "tau")) };
-  if (hasSchedule(word)) {
-    const by = (given.pacing as Given | undefined) ?? { name: "continuous" };
-    given.pacing = { ...by, schedule: schedule(word).own };
-  }
-  const ordering = word.name(orderings);
-  if (ordering) given.ordering = ordering;
-  if (word.ahead !== undefined) {
-    throw word.unknown("part of an order", [
-      ...measures,
-      ...pacingNames,
-      ...scheduleNames,
-      ...orderings,
-    ]);
-  }
-  return given;
-}
-
-/** `weights:RULE[:settings][:schedule[:settings]]` */
-function weightWord(word: Word): Given {
-  const name = word.mustName(weightNames, "rule of weights");
-  const own = ["lambda", "ratio", "power", "from", "to"];
-  const settings = word.settings(taking(...own));
-  return { name, ...settings, ...(word.ahead ? { schedule: schedule(word).own } : {}) };
-}
-
-/** `gamma:schedule:from=0,to=2[,settings]`; `abnormal=from/to` for the γ of abnormal pixels. */
-function gammaWord(word: Word): Given {
-  if (word.ahead?.includes("=")) {
-    const { abnormal, ...settings } = word.settings(taking("from", "to", "abnormal"));
-    return { ...settings, ...ends(word, abnormal) };
-  }
-  const { own, extra } = schedule(word, ["from", "to", "abnormal"]);
-  const { abnormal, ...settings } = extra;
-  return { ...settings, schedule: own, ...ends(word, abnormal) };
-}
-
-function ends(word: Word, abnormal: unknown): Given {
-  if (abnormal === undefined) return {};
-  const values = Array.isArray(abnormal) ? abnormal : [];
-  if (values.length !== 2) throw word.fail("abnormal must be two numbers, as in abnormal=0/2");
-  return { abnormal: { from: values[0], to: values[1] } };
-}
-
-export const hookWords = { order: orderWord, weights: weightWord, gamma: gammaWord } as const;

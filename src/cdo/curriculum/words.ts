@@ -12,11 +12,14 @@ import {
   partConfig,
   places,
 } from "./config.ts";
+import { canonical } from "./lean.ts";
 import { curriculumPresets, type PresetName, presetNames } from "./presets.ts";
 import { scheduleNames } from "./schedule.ts";
 import { drawn } from "./strength.ts";
 import { Word } from "./word.ts";
-import { adaptiveWords, axisWord, hookWords } from "./words-parts.ts";
+import { hookWords } from "./words-hooks.ts";
+import { adaptiveWords, axisWord } from "./words-parts.ts";
+import { wordsOfCurriculum } from "./words-write.ts";
 
 const adaptiveNames = Object.keys(adaptiveWords) as (keyof typeof adaptiveWords)[];
 const hookNames = Object.keys(hookWords) as (keyof typeof hookWords)[];
@@ -74,6 +77,7 @@ function sayOwn(said: Said, word: Word): void {
   else if (isOneOf(adaptiveNames, head)) {
     once(said, word, "synthesis");
     const own = adaptiveWords[head](word);
+    word.end(`a ${head} has no schedule; it goes by what the network has learned`);
     said.parts.synthesis = checked(word, "synthesis", { [head]: own });
   } else {
     once(said, word, head);
@@ -154,7 +158,16 @@ function composed(said: Said, where: string): CompleteCurriculum {
 
 function unknownWord(word: Word): LoupeError {
   const piece = word.ahead ?? "";
+  if (isOneOf(presetNames, piece)) return word.fail(presetAlone(piece));
+  if (piece === "none") return word.fail("none takes nothing behind it");
   const problem = `"${piece.slice(0, 100)}" is not known`;
+  if (piece.includes("=")) {
+    return word.fail(`${problem}; settings stand behind what they belong to, as in freq:step:k=5`);
+  }
+  const listed = piece.split(/[,+]/);
+  if (listed.length > 1 && listed.every((name) => isOneOf(axisNames, name))) {
+    return word.fail(`${problem}; axes are words of their own, as in ${listed.join(" ")}`);
+  }
   const parts: readonly string[] = [...scheduleNames, ...drawn, "reversed"];
   if (parts.includes(piece)) {
     return word.fail(`${problem}; a schedule follows its axis, as in freq:linear:a=0.8,reversed`);
@@ -164,6 +177,14 @@ function unknownWord(word: Word): LoupeError {
   const rest = heads.filter((name) => !isOneOf(presetNames, name));
   const next = `or say it yourself with ${rest.join(", ")}, as in freq:step:k=5`;
   return word.fail(`${problem}; there are ${presetNames.join(", ")}; ${next}`);
+}
+
+function presetAlone(name: PresetName): string {
+  const config = curriculumConfig(curriculumPresets[name].config);
+  const words = wordsOfCurriculum(config).join(" ");
+  const isSame = canonical(curriculumOfWords(words)) === canonical(config);
+  const next = isSame ? `begin with ${words}` : "write it as an object in a config file";
+  return `the preset ${name} takes nothing behind it; to change it, ${next}`;
 }
 
 function isOneOf<T extends string>(names: readonly T[], name: string): name is T {

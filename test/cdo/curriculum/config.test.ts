@@ -25,6 +25,11 @@ describe("a config of a curriculum", () => {
   test.each<[unknown, string]>([
     [undefined, "curriculum: must be an object, { … }, it is missing"],
     [[], "curriculum: must be an object, { … }, got []"],
+    [
+      { synthesis: { freq: { schedule: "linear" } } },
+      'curriculum.synthesis.freq.schedule: must be an object, { … }, got a text; did you mean { "name": "linear" }?',
+    ],
+    [{ weights: "hard" }, "curriculum.weights: must be an object, { … }, got a text; did you mean"],
     [{ progess: "fork" }, 'there is no setting "progess"; did you mean "progress"?'],
     [{ progress: "half" }, 'curriculum: progress must be "full" or "fork", got "half"'],
     [{ name: "../x" }, "curriculum: name must be 1 to 80 letters"],
@@ -54,7 +59,10 @@ describe("a config of a curriculum", () => {
       { synthesis: { alpha: { most: 2 } } },
       "curriculum.synthesis.alpha: most must be a number above 0",
     ],
-    [{ synthesis: { freq: { lowest: 0 } } }, "curriculum.synthesis.freq: lowest must be bins"],
+    [
+      { synthesis: { freq: { lowest: 0 } } },
+      "curriculum.synthesis.freq: lowest must be a number of bins",
+    ],
     [{ synthesis: { guard: "no", freq: {} } }, "curriculum.synthesis: guard must be true or false"],
     [
       { synthesis: { selector: {}, freq: {} } },

@@ -96,6 +96,23 @@ describe("a curriculum in words", () => {
     });
   });
 
+  test("takes the pieces of an order, of weights and of γ as they come", () => {
+    const pairs = [
+      ["order:anti:teacher-knn", "order:teacher-knn:anti"],
+      ["order:root:p=3:anti:soft:tau=0.5:entropy", "order:entropy:soft:tau=0.5:root:p=3:anti"],
+      ["weights:root:a=0.5:log:lambda=0.3", "weights:log:lambda=0.3:root:a=0.5"],
+      ["weights:linear:a=0.5:hard", "weights:hard:linear:a=0.5"],
+      ["gamma:from=0,to=2:linear:a=0.5", "gamma:linear:from=0,to=2,a=0.5"],
+      ["gamma:quad:a=0.5:from=0,to=2:abnormal=1/2", "gamma:quad:from=0,to=2,abnormal=1/2,a=0.5"],
+    ] as const;
+    for (const [loose, written] of pairs) {
+      expect(curriculumOfWords(loose)).toEqual(curriculumOfWords(written));
+    }
+    // what is a rule and a schedule is the rule where it stands first
+    const both = curriculumOfWords("weights:linear:polynomial");
+    expect(both?.weights).toMatchObject({ name: "linear", schedule: { name: "polynomial" } });
+  });
+
   test("says when progress and guard differ from a preset's", () => {
     const config = curriculumOfWords(["freq-step5", "guard:on"]);
     expect(config?.synthesis).toMatchObject({ guard: true, freq: { schedule: { k: 5 } } });
@@ -199,9 +216,56 @@ describe("words that make no sense", () => {
     ["gamma:linear", "gamma: from must be a number from -8 to 8, it is missing"],
     ["gamma:from=0,to=2,abnormal=1", "abnormal must be two numbers"],
     ["order:teacher-kn", '"teacher-kn" is no part of an order; did you mean "teacher-knn"?'],
+    ["order:anti:anti", '"anti" is there twice'],
+    ["order:anti:random", '"random" is an ordering, and so is "anti"; keep one of them'],
+    ["order:entropy:gradient", '"gradient" is a measure of difficulty, and so is "entropy"'],
+    ["order:k=3", '"k=3" is no part of an order; settings follow what they belong to'],
+    ["order:entropy:bank=0.1", 'there is no setting "bank=0.1" here; it takes no settings'],
+    ["order:soft:b=0.5", "it takes tau; those of a schedule follow its name, as in linear:b=0.5"],
+    ["weights:hard:log", '"log" is a rule of weights, and so is "hard"'],
+    ["weights:hard:root:root", '"root" is there twice'],
+    ["weights:hard:b=0.3", "it takes no settings; those of a schedule follow its name"],
+    ["gamma", "it lacks where γ begins and ends, as in gamma:linear:from=0,to=2"],
+    ["gamma:0,2", '"0,2" is no schedule; a number needs its name, as in a=0.8'],
+    ["gamma:from=0:linear:from=1,to=2", '"from" is given twice'],
+    ["gamma:linear:quad", '"quad" is a schedule, and so is "linear"'],
+    ["freq:step:5", '"5" is too much; a number needs its name'],
+    ["alpha:4:0.6", "numbers of an axis stand together between commas, as in alpha:4,0.6"],
+    ["freq,alpha", '"freq,alpha" is not known; axes are words of their own, as in freq alpha'],
+    ["gate:freq,alpha", '"freq,alpha": axes are joined with +, as in freq+alpha'],
+    ["gate:freq:linear", '"linear" is too much; a gate has no schedule'],
+    ["freq k=5", 'word 2, "k=5": "k=5" is not known; settings stand behind what they belong to'],
+    [
+      "freq-step5:k=3",
+      "the preset freq-step5 takes nothing behind it; to change it, begin with freq:step:k=5 guard:off",
+    ],
+    ["mastery:up=0.2", "to change it, write it as an object in a config file"],
+    ["none:a", "none takes nothing behind it"],
     ["freq:__proto__", '"__proto__" is no schedule'],
     ["__proto__", '"__proto__" is not known'],
   ])("%s is refused with what is wrong", (words, message) => {
     expect(() => curriculumOfWords(words)).toThrow(message);
   });
+});
+
+test("no message offers the very piece that it refuses", () => {
+  const pieces = [
+    ...["order", "weights", "gamma", "freq", "gate", "selector", "progress", "guard", "none"],
+    ...["linear", "root", "anti", "random", "teacher-knn", "soft", "hard", "log", "reversed", "5"],
+    ...["freq-step5", "superloss", "beyond", "k=5", "from=0,to=2", "exp3", "full", ""],
+  ];
+  const word = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(word, (parts) => {
+      try {
+        curriculumOfWords(parts.join(":"));
+      } catch (error) {
+        const { message } = error as Error;
+        const [, refused, meant] = /"([^"]*)" is [^"]*; did you mean "(.*?)"/.exec(message) ?? [];
+        if (meant !== undefined) expect(meant).not.toBe(refused);
+        expect(message).toMatch(/word 1|it has no words/);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
