@@ -75,8 +75,8 @@ Several processes may work on one --output. A class that fails is told and the r
   settings: all,
   async run(call) {
     const told = await readAll(call);
-    const shard = shardOf(told.ways, process.env);
     const { plan, ways: given } = told;
+    const shard = given.collect ? undefined : shardOf(given, process.env);
     const folder = given.output;
     const found = await classesOf(plan, given.collect ?? false);
     const jobs = jobsOf(plan, found);
