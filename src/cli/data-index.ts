@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import {
+  grouped,
   indexDataset,
   type MetaFile,
   type MetaIndex,
@@ -55,7 +56,10 @@ export const dataIndex: CommandSpec = {
     });
     reportFindings(dataset.findings, dataset.root, terminal);
     const index = chosen(indexDataset(dataset, seed), wanted);
-    for (const { mode, reason } of index.skipped) terminal.warn(`mode ${mode}: ${reason}`);
+    for (const [reason, left] of grouped(index.skipped, (skip) => skip.reason)) {
+      const names = left.map(({ mode }) => mode).join(", ");
+      terminal.warn(`mode${left.length === 1 ? "" : "s"} ${names}: ${reason}`);
+    }
     const folder = told.output ?? dataset.root;
     await writeFiles(folder, index.files, told.overwrite ?? false);
     const files = index.files.map(({ name, train, test }) => ({

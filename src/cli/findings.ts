@@ -32,7 +32,9 @@ function byRule(findings: readonly Finding[], root: string): Map<string, string[
     const rule = at < 0 ? message : message.slice(0, at);
     const rest = at < 0 ? "" : ` (${message.slice(at + 2).replaceAll(`${root}/`, "")})`;
     const name = file.startsWith(`${root}/`) ? file.slice(root.length + 1) : file;
-    groups.set(rule, [...(groups.get(rule) ?? []), name + rest]);
+    const files = groups.get(rule) ?? [];
+    files.push(name + rest);
+    groups.set(rule, files);
   }
   return groups;
 }

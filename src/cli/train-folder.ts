@@ -29,6 +29,7 @@ export function placesOf(
       "--resume: which run? give it: --resume <run>, or name its --output",
     );
   }
+  requireOwnFolders(names);
   return names.map((className) => {
     const single = names.length === 1;
     const safe = safeName(className);
@@ -40,6 +41,23 @@ export function placesOf(
           : join(output, safe);
     return { className, path, resume: resume && isRun(path) };
   });
+}
+
+/** Throws `config` for names that come to one folder, also where case makes no difference. */
+function requireOwnFolders(names: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const folder = safeName(name).toLowerCase();
+    const other = seen.get(folder);
+    if (other !== undefined) {
+      const next = "train them one by one with --class and an --output of their own";
+      throw new LoupeError(
+        "config",
+        `classes "${other}" and "${name}" would share a run folder; ${next}`,
+      );
+    }
+    seen.set(folder, name);
+  }
 }
 
 /** The class behind the method's name: `cdo-bottle-resnet18` for `cdo-resnet18`. */

@@ -70,6 +70,8 @@ function byRule(findings: readonly Finding[], root: string): Map<string, string[
 
 function verdict({ dataset, findings }: CheckReport): string {
   const count = (level: Level) => findings.filter((finding) => finding.level === level).length;
-  const usable = dataset.train.length + dataset.test.length;
-  return `${usable} images can be used; ${count("error")} errors, ${count("warning")} warnings`;
+  const many = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const usable = many(dataset.train.length + dataset.test.length, "image");
+  const [errors, warnings] = [many(count("error"), "error"), many(count("warning"), "warning")];
+  return `${usable} can be used; ${errors}, ${warnings}`;
 }

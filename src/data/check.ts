@@ -3,7 +3,7 @@
  * `loupe data check`. It never stops at a problem; what is unusable is missing from the data set it hands back.
  */
 import { readFile } from "#codec";
-import type { Dataset, Sample, ScanOptions } from "./dataset.ts";
+import { type Dataset, grouped, type Sample, type ScanOptions } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import type { Finding } from "./finding.ts";
 import type { Image } from "./image.ts";
@@ -43,13 +43,13 @@ export async function checkFolder(root: string, options: CheckOptions = {}): Pro
   return checkDataset(await scanFolder(root, options), options);
 }
 
-/** Decodes every image and mask of a data set, each once. */
+/** Decodes every image and mask of a data set, each pair once. */
 export async function checkDataset(
   dataset: Dataset,
   options: Omit<CheckOptions, keyof ScanOptions> = {},
 ): Promise<CheckReport> {
   const listed = [...dataset.train, ...dataset.test];
-  const samples = [...new Map(listed.map((sample) => [sample.path, sample])).values()];
+  const samples = [...new Map(listed.map((sample) => [keyOf(sample), sample])).values()];
   const numbered = layoutNamed(dataset.layout)?.numberedMasks ?? false;
   const opening = numbered ? { maskThreshold: 0, ...options } : options;
   const opened: Opened[] = [];
@@ -58,20 +58,30 @@ export async function checkDataset(
     opened.push(...(await Promise.all(group.map((sample) => openSample(sample, opening)))));
     options.progress?.(opened.length, samples.length);
   }
-  const usable = new Map(
-    opened.flatMap((o) => (o.sample ? [[o.sample.path, o.sample] as const] : [])),
-  );
-  const keep = (all: readonly Sample[]) => all.flatMap(({ path }) => usable.get(path) ?? []);
+  const openedBy = new Map(samples.map((sample, i) => [keyOf(sample), opened[i]!]));
+  const keep = (all: readonly Sample[]) =>
+    all.flatMap((sample) => usablePart(sample, openedBy.get(keyOf(sample))!));
   const found = opened.flatMap((o) => o.findings);
   const findings = [...dataset.findings, ...found, ...copies(opened, dataset)];
   const kept = { ...dataset, train: keep(dataset.train), test: keep(dataset.test), findings };
-  return { dataset: kept, classes: dataset.classes.map((c) => summary(c, kept, opened)), findings };
+  return { dataset: kept, classes: summaries(kept, opened), findings };
 }
 
+/** The same image may be listed twice, as another class's or with another mask. */
+const keyOf = ({ path, maskPath = "" }: Sample) => `${path}\0${maskPath}`;
+
+/** The sample without its mask if that can't be read; nothing if it can't be used. */
+function usablePart(sample: Sample, { image, mask }: Opened): Sample[] {
+  if (!image || mask) return image ? [sample] : [];
+  const { maskPath: _, ...rest } = sample;
+  return [rest];
+}
+
+/** Whether image and mask, if there is one, can be used. */
 type Opened = {
   readonly path: string;
-  /** The sample as far as it can be used: without its mask if that can't be read. */
-  readonly sample?: Sample;
+  readonly image: boolean;
+  readonly mask: boolean;
   readonly size?: string;
   readonly hash?: string;
   readonly findings: readonly Finding[];
@@ -81,17 +91,16 @@ async function openSample(sample: Sample, options: CheckOptions): Promise<Opened
   const findings: Finding[] = [];
   const report = (finding: Finding) => void findings.push(finding);
   const limit = options.maxPixels ? { maxPixels: options.maxPixels } : {};
-  const { path, maskPath, ...rest } = sample;
+  const { path, maskPath } = sample;
   try {
     const bytes = await readFile(path);
     const image = await decodeImage(bytes, { file: path, report, ...limit });
-    const mask = maskPath && (await openMask(path, image, maskPath, { ...options, report }));
-    const kept = mask ? sample : { path, ...rest };
+    const mask = maskPath ? await openMask(path, image, maskPath, { ...options, report }) : true;
     const size = `${image.width}x${image.height}`;
-    return { path, sample: kept, size, hash: await digest(bytes), findings };
+    return { path, image: true, mask, size, hash: await digest(bytes), findings };
   } catch (error) {
     findings.push({ level: "error", file: path, message: reason(error, path) });
-    return { path, findings };
+    return { path, image: false, mask: false, findings };
   }
 }
 
@@ -137,10 +146,8 @@ function copies(opened: readonly Opened[], dataset: Dataset): Finding[] {
   for (const { path, hash } of opened) {
     if (hash === undefined) continue;
     const other = first.get(hash);
-    if (other === undefined) {
-      first.set(hash, path);
-      continue;
-    }
+    if (other === undefined) first.set(hash, path);
+    if (other === undefined || other === path) continue;
     const both = trained.has(other) !== trained.has(path);
     const why = both ? "tested on and trained on (remove one)" : "used twice";
     findings.push({
@@ -152,23 +159,39 @@ function copies(opened: readonly Opened[], dataset: Dataset): Finding[] {
   return findings;
 }
 
-function summary(name: string, dataset: Dataset, opened: readonly Opened[]): ClassSummary {
-  const ofClass = (all: readonly Sample[]) => all.filter(({ className }) => className === name);
-  const [train, test] = [ofClass(dataset.train), ofClass(dataset.test)];
-  const defects: Record<string, { images: number; masks: number }> = {};
-  for (const { defect, label, maskPath } of test) {
-    if (label === 0) continue;
-    defects[defect] ??= { images: 0, masks: 0 };
-    defects[defect].images++;
-    if (maskPath) defects[defect].masks++;
-  }
+function summaries(dataset: Dataset, opened: readonly Opened[]): ClassSummary[] {
+  const sizeOf = new Map(opened.flatMap(({ path, size }) => (size ? [[path, size] as const] : [])));
+  const trained = grouped(dataset.train, ({ className }) => className);
+  const tested = grouped(dataset.test, ({ className }) => className);
+  return dataset.classes.map((name) => {
+    return summary(name, trained.get(name) ?? [], tested.get(name) ?? [], sizeOf);
+  });
+}
+
+function summary(
+  name: string,
+  train: readonly Sample[],
+  test: readonly Sample[],
+  sizeOf: ReadonlyMap<string, string>,
+): ClassSummary {
+  const bad = grouped(
+    test.filter(({ label }) => label === 1),
+    ({ defect }) => defect,
+  );
+  const defects = [...bad].map(([defect, samples]) => {
+    const masks = samples.filter(({ maskPath }) => maskPath !== undefined).length;
+    return [defect, { images: samples.length, masks }] as const;
+  });
   const paths = new Set([...train, ...test].map(({ path }) => path));
-  const sizes: Record<string, number> = {};
-  for (const { path, size } of opened) {
-    if (size && paths.has(path)) sizes[size] = (sizes[size] ?? 0) + 1;
-  }
+  const sizes = [...grouped(paths, (path) => sizeOf.get(path) ?? "unknown")];
   const testGood = test.filter(({ label }) => label === 0).length;
-  const trainDefective = train.length - train.filter(({ label }) => label === 0).length;
-  const some = trainDefective > 0 ? { trainDefective } : {};
-  return { name, train: train.length, ...some, testGood, defects, sizes };
+  const trainDefective = train.filter(({ label }) => label === 1).length;
+  return {
+    name,
+    train: train.length,
+    ...(trainDefective > 0 ? { trainDefective } : {}),
+    testGood,
+    defects: Object.fromEntries(defects), // any name is a key of its own, __proto__ too
+    sizes: Object.fromEntries(sizes.map(([size, of]) => [size, of.length])),
+  };
 }

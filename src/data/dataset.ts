@@ -77,6 +77,18 @@ export type Found = {
   readonly findings: readonly Finding[];
 };
 
+/** The items by key, keys in the order in which they were met. */
+export function grouped<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
 /** Order by Unicode code point, the same on every system and in every locale. */
 export function byCodePoint(a: string, b: string): number {
   const length = Math.min(a.length, b.length);

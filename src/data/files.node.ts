@@ -70,6 +70,10 @@ export async function listFiles(folder: string): Promise<Listing> {
 /** `open`: the real folders from the root down to here; meeting one of them again would be a cycle. */
 async function walk(listing: Listing, inside: string, open: readonly string[]): Promise<void> {
   const entries = await readdir(join(listing.root, inside), { withFileTypes: true });
+  if (inside !== "" && entries.every(({ name }) => name.startsWith("."))) {
+    const file = `${listing.root}/${inside}`;
+    listing.findings.push({ level: "info", file, message: "empty folder" });
+  }
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
     const path = inside === "" ? entry.name : `${inside}/${entry.name}`;

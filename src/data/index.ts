@@ -13,7 +13,14 @@ export {
 } from "./check.ts";
 export { formatCheck } from "./check-text.ts";
 export { type CsvRow, parseCsv } from "./csv.ts";
-export type { Dataset, Folder, Layout, Sample, ScanOptions } from "./dataset.ts";
+export {
+  type Dataset,
+  type Folder,
+  grouped,
+  type Layout,
+  type Sample,
+  type ScanOptions,
+} from "./dataset.ts";
 export {
   type DecodeOptions,
   decodeImage,

@@ -10,7 +10,8 @@ import { baseName, sortedSet } from "./layouts/names.ts";
 import { trainable } from "./modes.ts";
 import { openFolder } from "./scan.ts";
 
-const mostBytes = 64 * 2 ** 20;
+/** Real-IAD's images twice are about 80 MiB. */
+const mostBytes = 256 * 2 ** 20;
 const shown = 5;
 
 /**
@@ -149,10 +150,10 @@ class Reader {
       const rule = "must lie in the folder of the data set and be relative to it";
       throw this.error(`${at}: ${key} ${rule}, got ${show(value)}`);
     }
-    const path = value
-      .split("/")
-      .filter((part) => part !== "" && part !== ".")
-      .join("/");
+    const joined = (names: readonly string[]) =>
+      names.filter((part) => part !== "" && part !== ".").join("/");
+    const own = joined(value.split("/"));
+    const path = this.#known.has(own) ? own : joined(parts); // Windows separates by backslashes
     if (!this.#known.has(path)) this.#missing.add(path);
     return `${this.#folder.root}/${path}`;
   }

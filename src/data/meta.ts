@@ -2,8 +2,8 @@
  * The metadata files of CDO 2025: JSON that names the images of a split, by class, relative to the root of the data set. Written
  * to the byte as Python's `json.dumps(…, indent=4)` writes them. Source: CDO 2025, data/gen_metadata.
  */
-import type { Dataset, Sample } from "./dataset.ts";
-import { type Mode, modes, ruleOf, shortages, splitMode } from "./modes.ts";
+import { type Dataset, grouped, type Sample } from "./dataset.ts";
+import { type Mode, modes, shortageOf, splitMode } from "./modes.ts";
 
 /** One image. `mask_path` is "" where there is none; `specie_name`: kind of defect, "" in VisA. */
 export type MetaEntry = {
@@ -44,8 +44,8 @@ export function indexDataset(dataset: Dataset, seed = 0): MetaIndex {
   const files = [metaFile("meta.json", dataset)];
   const skipped: { mode: Mode; reason: string }[] = [];
   for (const mode of modes) {
-    const short = shortages(dataset, mode);
-    if (short.length > 0) skipped.push({ mode, reason: `${short.join("; ")}; ${ruleOf(mode)}` });
+    const reason = shortageOf(dataset, mode);
+    if (reason !== undefined) skipped.push({ mode, reason });
     else files.push(metaFile(metaName(mode), splitMode(dataset, mode, seed)));
   }
   return { files, skipped };
@@ -66,10 +66,10 @@ export function metaOf({ root, layout, classes, train, test }: Dataset): Meta {
     specie_name: layout.startsWith("visa") ? "" : defect, // its variants too
     anomaly: label,
   });
-  const byClass = (samples: readonly Sample[]) =>
-    Object.fromEntries(
-      classes.map((name) => [name, samples.filter((s) => s.className === name).map(entry)]),
-    );
+  const byClass = (samples: readonly Sample[]) => {
+    const own = grouped(samples, (s) => s.className);
+    return Object.fromEntries(classes.map((name) => [name, (own.get(name) ?? []).map(entry)]));
+  };
   return { train: byClass(train), test: byClass(test) };
 }
 

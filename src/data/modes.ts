@@ -3,7 +3,7 @@
  * (seed, class) alone, so they are the same whatever other classes are used. Source: CDO 2025, data/dataset_info.py.
  */
 import { LoupeError } from "../error.ts";
-import type { Dataset, Sample } from "./dataset.ts";
+import { type Dataset, grouped, type Sample } from "./dataset.ts";
 import type { Finding } from "./finding.ts";
 import { permutation, seededRandom } from "./random.ts";
 
@@ -36,13 +36,10 @@ const drawn = { few: 8, semi: 10 };
  * ten drawn images stay out of the test, for every k. Throws `LoupeError("data")` when a class has too few images.
  */
 export function splitMode(dataset: Dataset, mode: Mode, seed = 0): Dataset {
-  const short = shortages(dataset, mode);
-  if (short.length > 0) {
-    throw new LoupeError("data", `mode ${mode}: ${short.join("; ")}; ${ruleOf(mode)}`);
-  }
-  const splits = dataset.classes.map((name) =>
-    splitClass(ofClass(dataset, name), mode, name, seed),
-  );
+  const short = shortageOf(dataset, mode);
+  if (short !== undefined) throw new LoupeError("data", `mode ${mode}: ${short}`);
+  const own = byClass(dataset);
+  const splits = dataset.classes.map((name) => splitClass(own(name), mode, name, seed));
   const train = splits.flatMap((split) => split.train);
   const { samples, findings } = trainable(train);
   const test = splits.flatMap((split) => split.test);
@@ -51,8 +48,9 @@ export function splitMode(dataset: Dataset, mode: Mode, seed = 0): Dataset {
 
 /** What each class lacks for the mode, in words and numbers; empty when it can be had. */
 export function shortages(dataset: Dataset, mode: Mode): string[] {
+  const own = byClass(dataset);
   return dataset.classes.flatMap((name) => {
-    const { train, test } = ofClass(dataset, name);
+    const { train, test } = own(name);
     const anomalous = test.filter(canTeach).length;
     const normals = train.filter(isNormal).length;
     const few = isFew(mode) && normals <= drawn.few;
@@ -64,8 +62,19 @@ export function shortages(dataset: Dataset, mode: Mode): string[] {
   });
 }
 
+/** Why the mode can't be had, in words: the first classes, and what it needs. */
+export function shortageOf(dataset: Dataset, mode: Mode): string | undefined {
+  const short = shortages(dataset, mode);
+  if (short.length === 0) return undefined;
+  const more = short.length > shown ? `; and ${short.length - shown} more classes` : "";
+  return `${short.slice(0, shown).join("; ")}${more}; ${ruleOf(mode)}`;
+}
+
+/** Classes named in a message. */
+const shown = 4;
+
 /** What a mode needs of each class. */
-export function ruleOf(mode: Mode): string {
+function ruleOf(mode: Mode): string {
   if (isFew(mode)) return `more than ${drawn.few} are needed`;
   return isSemi(mode) ? `more than ${drawn.semi} are needed` : "add some or use another mode";
 }
@@ -86,9 +95,9 @@ const isFew = (mode: Mode) => mode.startsWith("few_shot");
 const isSemi = (mode: Mode) => mode.startsWith("semi");
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-function ofClass({ train, test }: Split, name: string): Split {
-  const own = (samples: readonly Sample[]) => samples.filter((s) => s.className === name);
-  return { train: own(train), test: own(test) };
+function byClass({ train, test }: Split): (name: string) => Split {
+  const [trained, tested] = [train, test].map((list) => grouped(list, (s) => s.className));
+  return (name) => ({ train: trained!.get(name) ?? [], test: tested!.get(name) ?? [] });
 }
 
 function splitClass({ train, test }: Split, mode: Mode, name: string, seed: number): Split {
@@ -103,9 +112,10 @@ function splitClass({ train, test }: Split, mode: Mode, name: string, seed: numb
   };
   if (mode === "zero_shot") return { train: normalFirst(test), test };
   if (isFew(mode)) return { train: some(train.filter(isNormal), drawn.few, 1).chosen, test };
-  if (!isSemi(mode)) return { train, test };
+  const normals = train.filter(isNormal); // two lists of VisA come with anomalies to train on
+  if (!isSemi(mode)) return { train: normals, test };
   const { fixed, chosen } = some(test.filter(canTeach), drawn.semi, 2);
-  return { train: [...train, ...chosen], test: test.filter((sample) => !fixed.includes(sample)) };
+  return { train: [...normals, ...chosen], test: test.filter((sample) => !fixed.includes(sample)) };
 }
 
 /** Sets these draws apart from all others of the same seed. */

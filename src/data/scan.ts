@@ -8,6 +8,7 @@ import {
   byCodePoint,
   type Dataset,
   type Folder,
+  grouped,
   type Layout,
   type Sample,
   type ScanOptions,
@@ -45,20 +46,39 @@ export async function openFolder(root: string): Promise<Folder> {
 }
 
 /** As `scanFolder`, for files from elsewhere, such as a folder picked in a page. */
-export async function readDataset(folder: Folder, options: ScanOptions = {}): Promise<Dataset> {
+export async function readDataset(whole: Folder, options: ScanOptions = {}): Promise<Dataset> {
+  // what `data index` and CDO write into a data set is no part of it
+  const folder = { ...whole, files: whole.files.filter((file) => !metaFiles.test(file)) };
   const layout = chooseLayout(folder, options.layout ?? "auto");
   const found = await layout.read(folder, options);
   if (found.classes.length === 0) throw nothingFound(folder, layout);
   const classes = chooseClasses(folder.root, sortedSet(found.classes), options.classes);
+  const wanted = new Set(classes);
   const chosen = (samples: readonly Sample[]) =>
-    samples.filter(({ className }) => classes.includes(className)).sort(bySample);
+    samples.filter(({ className }) => wanted.has(className)).sort(bySample);
   const [train, test] = [chosen(found.train), chosen(found.test)];
+  const known = new Set(found.classes);
+  const noticed = [...folder.findings, ...found.findings].filter(({ file }) => {
+    const name = classIn(known, file.slice(folder.root.length + 1));
+    return name === undefined || wanted.has(name);
+  });
   const findings = [
-    ...folder.findings,
-    ...found.findings,
+    ...noticed,
+    ...idleFraction(folder.root, layout, options),
     ...shortages(folder.root, classes, train, test),
   ];
   return { root: folder.root, layout: found.layout ?? layout.name, classes, train, test, findings };
+}
+
+const metaFiles = /^meta(?:_[a-z0-9_]+)?\.json$/;
+
+/** The class whose folder a file lies in, the innermost. */
+function classIn(classes: ReadonlySet<string>, file: string): string | undefined {
+  for (let at = file.lastIndexOf("/"); at > 0; at = file.lastIndexOf("/", at - 1)) {
+    const name = file.slice(0, at);
+    if (classes.has(name)) return name;
+  }
+  return undefined;
 }
 
 /** The layout that a name or the name of a variant means. */
@@ -112,6 +132,13 @@ function bySample(a: Sample, b: Sample): number {
   return byCodePoint(a.className, b.className) || byCodePoint(a.path, b.path);
 }
 
+/** Says that a share to hold back was given where the layout has test images of its own. */
+function idleFraction(root: string, { name }: Layout, { testFraction }: ScanOptions): Finding[] {
+  if (testFraction === undefined || name === "plain") return [];
+  const message = `no share of the good images is held back, the layout has test images of its own: ${name}`;
+  return [{ level: "info", file: root, message }];
+}
+
 function shortages(
   root: string,
   classes: readonly string[],
@@ -119,11 +146,13 @@ function shortages(
   test: readonly Sample[],
 ): Finding[] {
   const findings: Finding[] = [];
+  const trained = new Set(train.map(({ className }) => className));
+  const testedOf = grouped(test, ({ className }) => className);
   for (const name of classes) {
     const add = (level: Finding["level"], message: string) =>
       void findings.push({ level, file: root, message: `${message}: class ${name}` });
-    const tested = test.filter(({ className }) => className === name);
-    if (!train.some(({ className }) => className === name)) {
+    const tested = testedOf.get(name) ?? [];
+    if (!trained.has(name)) {
       add("error", "no normal images to train on (put some into good or train/good)");
     }
     if (tested.every(({ label }) => label === 0)) {

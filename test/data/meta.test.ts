@@ -215,9 +215,9 @@ test("a missing metadata file is told, and one that is too large is not read", a
   const root = await makeTree(["a/1.png", ["big.json", ""]]);
   await expect(readMeta(root, join(root, "no.json"))).rejects.toThrow("no.json: no such file");
   const { truncate } = await import("node:fs/promises");
-  await truncate(join(root, "big.json"), 64 * 2 ** 20 + 1);
+  await truncate(join(root, "big.json"), 256 * 2 ** 20 + 1);
   await expect(readMeta(root, join(root, "big.json"))).rejects.toThrow(
-    "67108865 bytes are more than the 67108864 allowed",
+    "268435457 bytes are more than the 268435456 allowed",
   );
 });
 

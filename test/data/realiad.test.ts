@@ -174,7 +174,7 @@ test.each([
     { mask_path: "NG/../../a.png", anomaly_class: "AK" },
     "mask_path must be a path below the data set",
   ],
-  [{ mask_path: ["a"], anomaly_class: "AK" }, 'mask_path must be text, got ["a"]'],
+  [{ mask_path: ["a"], anomaly_class: "AK" }, "mask_path must be text, got a list"],
   [{ anomaly_class: null }, "anomaly_class must be text, got null"],
   [{ anomaly_class: "" }, "anomaly_class is empty"],
 ])("an entry that makes no sense is refused with its number: %j", async (wrong, message) => {
@@ -189,7 +189,7 @@ test.each([
 
 test.each([
   ["{", "it is not JSON ("],
-  [[], "the file must be an object, got []"],
+  [[], "the file must be an object, got a list"],
   [{ test: [] }, "train must be a list of entries, got nothing"],
   [
     { meta: { prefix: "../x/" }, train: [], test: [] },

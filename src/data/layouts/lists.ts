@@ -38,6 +38,14 @@ export function pathBelow(base: string, path: string): string | undefined {
   return parts.includes("..") ? undefined : parts.join("/");
 }
 
+/** A value in a message; long ones are cut. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
 /** The files of a folder, found by path; the case of the ending may differ. */
 export class FileSet {
   readonly #files: ReadonlySet<string>;
@@ -67,6 +75,12 @@ export function missingImage(folder: Folder, path: string, where: string): Findi
 export function missingMask(folder: Folder, image: string, mask: string): Finding {
   const message = `its mask is not there, it counts for image scores only: ${mask}`;
   return { level: "warning", file: `${folder.root}/${image}`, message };
+}
+
+/** What to say about an image that a list names again, perhaps to train on and to test on. `file`: the whole path. */
+export function namedAgain(file: string, where: string): Finding {
+  const message = `a list of the data set names it again, the first time counts (correct the list): ${where}`;
+  return { level: "warning", file, message };
 }
 
 /** Says how many files were left out on purpose, in one finding; nothing for none. */

@@ -12,6 +12,8 @@ export type MaskFile = { readonly path: string; readonly below: string };
 export class MaskIndex {
   readonly #byName = new Map<string, MaskFile[]>();
   readonly #unused: Set<string>;
+  /** Which image took a mask. */
+  readonly #takers = new Map<string, string>();
   readonly #root: string;
 
   constructor(root: string, masks: readonly MaskFile[]) {
@@ -36,7 +38,7 @@ export class MaskIndex {
         const masks = this.#byName.get([...place, name].join("/"));
         if (!masks) continue;
         for (const mask of masks) this.#unused.delete(mask.path);
-        if (masks.length === 1) return { mask: `${this.#root}/${masks[0]!.path}` };
+        if (masks.length === 1) return this.#take(masks[0]!.path, file);
         const names = masks.map((mask) => mask.path).join(" and ");
         const message = `more than one mask fits, none is used (remove all but one): ${names}`;
         return { finding: { level: "error", file, message } };
@@ -45,6 +47,17 @@ export class MaskIndex {
     const rule = "no mask of its name, it counts for image scores only";
     const message = `${rule}: ${stem}_mask.* or ${stem}.*`;
     return { finding: { level: "warning", file, message } };
+  }
+
+  /** A flat folder of masks can't tell `scratch/007.png` from `dent/007.png`. */
+  #take(path: string, file: string): { mask: string; finding?: Finding } {
+    const mask = `${this.#root}/${path}`;
+    const other = this.#takers.get(path);
+    this.#takers.set(path, file);
+    if (other === undefined) return { mask };
+    const next = "give the masks of each defect a folder of its name";
+    const message = `its mask is also that of another image (${next}): ${path}, ${other}`;
+    return { mask, finding: { level: "warning", file, message } };
   }
 
   /** A finding for each mask that no image asked for. */

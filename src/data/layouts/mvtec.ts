@@ -1,5 +1,5 @@
 /** The layout of MVTec AD: `<class>/train/good`, `<class>/test/<good|defect>`, `<class>/ground_truth/<defect>`. */
-import type { Folder, Found, Layout, Sample } from "../dataset.ts";
+import { type Folder, type Found, grouped, type Layout, type Sample } from "../dataset.ts";
 import type { Finding } from "../finding.ts";
 import { MaskIndex } from "./masks.ts";
 import { badNames, baseName, goodNames, imagesOf, maskNames, sortedSet } from "./names.ts";
@@ -43,9 +43,10 @@ function read(folder: Folder): Found {
     if (entry) entries.push(entry);
     else findings.push(leftOut(folder, path, "not below train, test or ground_truth"));
   }
-  const homes = sortedSet(entries.filter(isSplit).map((e) => e.home));
-  const classes = homes.map((home) => readClass(folder, home, entries));
-  for (const entry of entries.filter((e) => !homes.includes(e.home))) {
+  const byHome = grouped(entries, (e) => e.home);
+  const homes = new Set(sortedSet(entries.filter(isSplit).map((e) => e.home)));
+  const classes = [...homes].map((home) => readClass(folder, home, byHome.get(home)!));
+  for (const entry of entries.filter((e) => !homes.has(e.home))) {
     findings.push(leftOut(folder, entry.path, "its class has no train or test folder"));
   }
   return {
@@ -58,7 +59,7 @@ function read(folder: Folder): Found {
 
 function readClass(folder: Folder, home: string, entries: readonly Entry[]): Found {
   const className = home === "" ? baseName(folder.root) : home;
-  const part = (name: Part) => entries.filter((e) => e.home === home && e.part === name);
+  const part = (name: Part) => entries.filter((e) => e.part === name);
   const findings: Finding[] = [];
   const good = (path: string): Sample => {
     return { path: `${folder.root}/${path}`, label: 0, defect: "good", className };

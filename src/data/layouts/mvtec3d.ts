@@ -2,7 +2,7 @@
  * The layout of MVTec 3D-AD, of which the RGB images are read: `<class>/train/good/rgb`, `<class>/test/<good|defect>/{rgb,gt}`.
  * Masks have their image's name and hold numbers of defects; good images have masks too, all zero. Source: arXiv 2112.09045.
  */
-import type { Folder, Found, Layout, Sample } from "../dataset.ts";
+import { type Folder, type Found, grouped, type Layout, type Sample } from "../dataset.ts";
 import type { Finding } from "../finding.ts";
 import { leftOutTogether } from "./lists.ts";
 import { MaskIndex } from "./masks.ts";
@@ -37,14 +37,9 @@ function entryOf(path: string): Entry | undefined {
 function read(folder: Folder): Found {
   const entries = folder.files.flatMap((path) => entryOf(path) ?? []);
   const pictures = entries.filter(({ of, path }) => of !== "xyz" && isImage(path));
-  const homes = new Map<string, Entry[]>();
-  for (const entry of pictures) {
-    if (entry.split === "validation") continue;
-    const known = homes.get(entry.home);
-    if (known) known.push(entry);
-    else homes.set(entry.home, [entry]);
-  }
-  const validation = pictures.filter(({ split }) => split === "validation").length;
+  const used = pictures.filter(({ split }) => split !== "validation");
+  const homes = grouped(used, ({ home }) => home);
+  const validation = pictures.length - used.length;
   const others = folder.files.length - pictures.length;
   const classes = sortedSet(homes.keys()).map((home) => readClass(folder, home, homes.get(home)!));
   return {

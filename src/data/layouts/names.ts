@@ -34,9 +34,9 @@ export function imagesOf(folder: Folder): { images: string[]; findings: Finding[
 
 /** Folder parts, name without ending, in one Unicode form, so that names written on different systems agree. */
 export function partsOf(path: string): { folders: string[]; stem: string } {
-  const folders = path.split("/");
+  const folders = path.normalize("NFC").split("/");
   const name = folders.pop()!;
-  return { folders, stem: name.replace(/\.[^.]*$/, "").normalize("NFC") };
+  return { folders, stem: name.replace(/\.[^.]*$/, "") };
 }
 
 /** The last part of a path, the name of a class whose folder is given directly. */

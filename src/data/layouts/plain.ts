@@ -28,10 +28,9 @@ function goodHome(path: string): string | undefined {
 function read(folder: Folder, options: ScanOptions): Found {
   const { images, findings } = imagesOf(folder);
   const homes = sortedSet(images.flatMap((path) => goodHome(path) ?? []));
-  const nearest = [...homes].sort((a, b) => b.length - a.length);
   const byHome = new Map<string, string[]>(homes.map((home) => [home, []]));
   for (const path of images) {
-    const home = nearest.find((h) => h === "" || path.startsWith(`${h}/`));
+    const home = nearestHome(path, byHome);
     const below = path.slice(home ? home.length + 1 : 0);
     if (home === undefined || !below.includes("/")) {
       const message = "not in a folder named good, mask or after its defect, left out";
@@ -45,6 +44,15 @@ function read(folder: Folder, options: ScanOptions): Found {
     test: classes.flatMap((c) => c.test),
     findings: [...findings, ...classes.flatMap((c) => c.findings)],
   };
+}
+
+/** The innermost of the homes that a file lies in. */
+function nearestHome(path: string, homes: ReadonlyMap<string, unknown>): string | undefined {
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+    const folder = path.slice(0, at);
+    if (homes.has(folder)) return folder;
+  }
+  return homes.has("") ? "" : undefined;
 }
 
 function readClass(

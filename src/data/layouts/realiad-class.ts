@@ -23,10 +23,7 @@ export type RealiadClass = {
 export async function readRealiadClass(folder: Folder, options: RealiadClass): Promise<Found> {
   const { className, list, files, wanted } = options;
   const { prefix, train, test } = await readRealiadList(folder, list, className);
-  const { home, findings } = homeOf(folder, options, prefix, [
-    ...train.slice(0, 50),
-    ...test.slice(0, 50),
-  ]);
+  const { home, findings } = homeOf(folder, options, prefix, [...train, ...test]);
   if (home === undefined) {
     const absent = absentClass(folder, list, className, wanted);
     return { classes: [], train: [], test: [], findings: [absent] };

@@ -3,7 +3,7 @@
  * `{ category, anomaly_class, image_path, mask_path }` with paths from the folder that `prefix` names.
  */
 import type { Folder } from "../dataset.ts";
-import { listError, pathBelow, readList } from "./lists.ts";
+import { listError, pathBelow, readList, shown } from "./lists.ts";
 
 /** One entry. `defect` is absent for a normal image; `place`: `test entry 17`, counted from 1; paths below the class folder. */
 export type RealiadEntry = {
@@ -81,9 +81,4 @@ function pathAt(value: unknown, what: string, fail: Fail): string {
   const path = pathBelow("", textAt(value, what, fail));
   if (path) return path;
   throw fail(`${what} must be a path below the data set, got ${shown(value)}`);
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

@@ -9,6 +9,7 @@ import {
   listError,
   missingImage,
   missingMask,
+  namedAgain,
   pathBelow,
   readList,
 } from "./lists.ts";
@@ -44,7 +45,11 @@ export async function readVisaSplit(
   for (const entry of entries.filter(({ object }) => present.has(object))) {
     const { sample, finding } = sampleOf(folder, files, entry, list);
     if (finding) findings.push(finding);
-    if (!sample || used.has(sample.path)) continue;
+    if (!sample) continue;
+    if (used.has(sample.path)) {
+      findings.push(namedAgain(sample.path, `${list}, line ${entry.line}`));
+      continue;
+    }
     used.add(sample.path);
     (entry.split === "train" ? train : test).push(sample);
   }
@@ -65,6 +70,7 @@ function readRows(folder: Folder, list: string, [head, ...rows]: readonly CsvRow
     const rule = `its first line must be "${columns.join(",")}", it has no ${missing.join(", ")}`;
     throw listError(folder, list, `${rule}; download it again`);
   }
+  if (rows.length === 0) throw listError(folder, list, "it names no images; download it again");
   const base = list.split("/").slice(0, -2).join("/");
   return rows.map((row) => readRow(folder, list, row, places, base));
 }

@@ -3,7 +3,14 @@
  * `split_csv/1cls.csv`; also copies that were rearranged into `1cls/<object>/train/good` and so on. Source: arXiv 2207.14315.
  */
 import { LoupeError } from "../../error.ts";
-import type { Folder, Found, Layout, Sample, ScanOptions } from "../dataset.ts";
+import {
+  type Folder,
+  type Found,
+  grouped,
+  type Layout,
+  type Sample,
+  type ScanOptions,
+} from "../dataset.ts";
 import type { Finding } from "../finding.ts";
 import { leftOutTogether } from "./lists.ts";
 import { MaskIndex } from "./masks.ts";
@@ -34,12 +41,16 @@ async function read(folder: Folder, { layout = "visa", classes }: ScanOptions): 
   const ending = `split_csv/${split}.csv`;
   const lists = folder.files.filter((path) => path === ending || path.endsWith(`/${ending}`));
   const list = lists.sort((a, b) => a.length - b.length)[0];
-  if (list !== undefined) return { ...(await readVisaSplit(folder, list, classes)), ...name };
+  const home = convertedHome(folder);
+  if (list !== undefined) {
+    // the list may have stayed when the images were moved into 1cls
+    const isRearranged = home !== undefined && !folder.files.some((path) => entryOf(path));
+    if (!isRearranged) return { ...(await readVisaSplit(folder, list, classes)), ...name };
+  }
   if (split !== "1cls") {
     const next = "download it with the data set, or leave out --layout";
     throw new LoupeError("data", `scan: ${folder.root}: there is no ${ending}; ${next}`);
   }
-  const home = convertedHome(folder);
   return home === undefined ? readWithoutSplit(folder) : readConverted(folder, home);
 }
 
@@ -66,15 +77,11 @@ async function readConverted(folder: Folder, home: string): Promise<Found> {
 /** Without a list the last tenth of an object's sorted normal images is tested on, as many as in the published list. */
 function readWithoutSplit(folder: Folder): Found {
   const entries = folder.files.flatMap((path) => entryOf(path) ?? []);
-  const byHome = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    const known = byHome.get(entry.home);
-    if (known) known.push(entry);
-    else byHome.set(entry.home, [entry]);
-  }
   const rule = "no split_csv/1cls.csv, the last tenth of the normal images is tested on";
   const message = `${rule} (results differ from published ones; download the list)`;
-  const found = [...byHome].map(([home, some]) => readObject(folder, home, some));
+  const found = [...grouped(entries, (e) => e.home)].map(([home, some]) =>
+    readObject(folder, home, some),
+  );
   return {
     classes: sortedSet(found.flatMap((f) => f.classes)),
     train: found.flatMap((f) => f.train),
