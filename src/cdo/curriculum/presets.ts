@@ -112,7 +112,7 @@ const table = {
   "spl-linear": weights("self-paced: less weight for a larger loss", { name: "linear" }),
   "spl-log": weights("self-paced: logarithmic weights", { name: "log" }),
   "spl-mixture": weights("self-paced: between hard and soft", { name: "mixture" }),
-  superloss: weights("less weight for a loss above the running mean", { name: "superloss" }),
+  superloss: weights("less weight for a loss above the mean of the batch", { name: "superloss" }),
   ohem: weights("only the images with a large loss", { name: "ohem" }),
   focal: weights("more weight for a larger loss", { name: "focal" }),
 } as const satisfies Readonly<Record<string, Preset>>;
