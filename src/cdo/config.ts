@@ -206,4 +206,6 @@ function refuseIdle(config: CdoConfig, defaults: CdoConfig): void {
   if (version === "2023") refuse(of2025, 'in version "2023"');
   else if (mapMode !== "add") refuse(ofSum, `with mapMode "${mapMode}"`);
   if (loss !== "cdo") refuse(["oom", "gamma"], `with loss "${loss}"`);
+  if (config.curriculum?.gamma)
+    refuse(["gamma"], "beside curriculum.gamma, which gives its values");
 }

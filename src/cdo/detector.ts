@@ -105,8 +105,6 @@ export class Cdo implements Detector {
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
   readonly #curriculum: Curriculum | undefined;
-  /** What a resumed training had learned; given to the curriculum when it begins. */
-  #learned: Readonly<Record<string, unknown>> | undefined;
   #around: Surroundings | undefined;
   #hasRandomExpert: boolean;
 
@@ -240,12 +238,15 @@ export class Cdo implements Detector {
       discrepancy: (images) => this.#detect(images, 0),
     };
     await curriculum.begin(this.#around);
-    if (this.#learned) curriculum.loadState(this.#learned);
   }
 
   planEpoch(epoch: number): EpochPlan | undefined {
-    const { set } = this.#around ?? {};
-    return set && this.#curriculum?.plan(epoch, set.samples.length);
+    if (!this.#curriculum) return undefined;
+    if (!this.#around) {
+      const rule = "a curriculum looks at its images first";
+      throw new LoupeError("config", `cdo: planEpoch before beginTraining: ${rule}; call it`);
+    }
+    return this.#curriculum.plan(epoch, this.#around.set.samples.length);
   }
 
   observe(values: Float32Array, loss: number, batch: Batch): void {
@@ -379,8 +380,7 @@ export class Cdo implements Detector {
     this.#optimiser.loadStateDict(moments);
     if (scale) this.#scaler?.loadStateDict(scale);
     if (trained) loadPart(this.#apprentice, "", trained);
-    this.#learned = jsonOf(learned);
-    if (this.#around) this.#curriculum?.loadState(this.#learned);
+    this.#curriculum?.loadState(jsonOf(learned));
   }
 
   dispose(): void {

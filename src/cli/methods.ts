@@ -138,7 +138,10 @@ const cdoSettings = z.strictObject({
   curriculum: flag(
     z.union([z.array(z.string().min(1)).min(1), z.looseObject({})]),
     "what changes over the training: presets such as freq-step5 oom-warmup, or parts such as freq:step:k=5; `loupe preview` shows it",
-    { value: "word" },
+    {
+      value: "word",
+      rule: 'words in a list, such as ["freq-step5", "oom-warmup"], or an object',
+    },
   ),
   augmRed: flag(
     z.array(z.string().min(1)).min(1),
@@ -166,6 +169,13 @@ const cdo: Method = {
       ...defined({ curriculum: cdoCurriculum(curriculum, augmRed) }),
     };
     const config = cdoConfig(given as Partial<CdoConfig>);
+    if (config.curriculum?.order && (settings.sampler ?? "naive") !== "naive") {
+      const rule = "and a curriculum of the images both choose which images come";
+      throw new LoupeError(
+        "config",
+        `--sampler ${settings.sampler} ${rule}; leave one of them out`,
+      );
+    }
     return { ...config };
   },
   title: ({ version, backbone, loss, mom, oom, ema, curriculum }) =>

@@ -9,6 +9,7 @@ import {
   type Progress,
   type RunFolder,
   type TrainingCheckpoint,
+  type TrainingSet,
 } from "../detector/index.ts";
 import { percent } from "../report/index.ts";
 import type { RunData } from "./class-data.ts";
@@ -57,7 +58,7 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
   const told = { terminal, log };
   const progress = new TrainingProgress(detector, source.imagesPerEpoch, job.checkpoint, told);
   await prepare(detector, work);
-  await detector.beginTraining?.(source.set);
+  await detector.beginTraining?.(watched(source.set, work));
   const end = await train(job, source, progress, work).finally(() => progress.end());
   await log.flush();
   if (end.epoch < detector.epochs) {
@@ -84,6 +85,29 @@ async function prepare(detector: Detector, { terminal, interrupt, stopped }: Wor
   };
   await detector.prepareTraining({ onProgress }).finally(() => meter?.end());
   interrupt.check(stopped);
+}
+
+/** Who watches sees how far a method is that looks at the images before it trains, and can stop it. */
+function watched(set: TrainingSet, { terminal, interrupt, stopped }: Work): TrainingSet {
+  return {
+    ...set,
+    tell: (message) => terminal.warn(message),
+    async *clean(places) {
+      const label = "looking at the images";
+      const meter = terminal.meter({ label, total: places.length, unit: "images" });
+      let done = 0;
+      try {
+        for await (const batch of set.clean(places)) {
+          interrupt.check(stopped);
+          yield batch;
+          done += batch.size;
+          meter.update(done);
+        }
+      } finally {
+        meter.end();
+      }
+    },
+  };
 }
 
 /** Trains until done or stopped; saves in between and at the end. */

@@ -21,6 +21,8 @@ export interface EpochPlan {
 export interface TrainingSet {
   readonly samples: readonly Sample[];
   readonly seed: number;
+  /** Takes what whoever trains should know, such as a setting that comes to nothing with these images. */
+  readonly tell?: (message: string) => void;
   /** These images in this order, without synthetic anomalies. */
   clean(places: readonly number[]): AsyncIterable<Batch>;
   /** The same with synthetic anomalies; the same pixels for the same key, which no epoch's are made with. */

@@ -189,6 +189,38 @@ function resumed(
   return cdo;
 }
 
+test("a resumed training looks at nothing that its state holds, and refuses to begin without it", async () => {
+  const config = curriculumOfWords("order:entropy selector") as CurriculumConfig;
+  const first = make(config);
+  expect(() => first.planEpoch(0)).toThrow("planEpoch before beginTraining");
+  await first.beginTraining(set);
+  const at = await train(first, { epoch: 0, step: 0 }, 4);
+  const training = await first.trainingState();
+  const states = { model: await first.modelState(), frozen: await first.frozenState(), training };
+  const plan = first.planEpoch(at.epoch);
+  first.dispose();
+
+  const second = resumed(config, states);
+  const blind: TrainingSet = {
+    ...set,
+    clean: () => expect.fail("it looked"),
+    probe: () => expect.fail("it looked"),
+  };
+  await second.beginTraining(blind);
+  expect(second.planEpoch(at.epoch)).toEqual(plan);
+  second.dispose();
+
+  const without = new Map([...training].filter(([name]) => name !== "curriculum"));
+  const third = make(config);
+  expect(() => third.loadTrainingState(without)).toThrow("curriculum: the state lacks `order`");
+  third.loadTrainingState(training);
+  const fewer = { ...set, samples: samples.slice(1) };
+  await expect(third.beginTraining(fewer)).rejects.toThrow(
+    "the state must hold a score for each normal image (9), got 10 of them",
+  );
+  third.dispose();
+});
+
 test("the state of another curriculum is refused", async () => {
   const cdo = make(all());
   await cdo.beginTraining(set);
@@ -212,4 +244,5 @@ test("a curriculum that nothing would come of is refused", () => {
   expect(() => make(curriculumOfWords("freq:linear"), { mom: false })).toThrow(
     "curriculum.synthesis has no effect without mom",
   );
+  expect(() => make(gamma, { gamma: 3 })).toThrow("gamma has no effect beside curriculum.gamma");
 });

@@ -48,6 +48,7 @@ export function createSelectorHook(
 ): SynthesisHook {
   const arms = armsOf(config);
   const rules = rulesOf(arms.length);
+  let resumed = false;
   let state: State = { ...draw(newBandit(arms.length), 0), before: null, reward: 0 };
   const current = () => arms[state.arm] as Arm;
 
@@ -61,7 +62,7 @@ export function createSelectorHook(
   return {
     synthesis: () => madeBy(current()),
     async begin(around) {
-      state = { ...state, before: await look(around) };
+      if (!resumed) state = { ...state, before: await look(around) };
     },
     async endEpoch({ epoch }: EpochPosition, around) {
       const after = await look(around);
@@ -84,6 +85,7 @@ export function createSelectorHook(
     state: () => state,
     loadState(given) {
       state = readState<State>("selector", given, rules);
+      resumed = true;
     },
   };
 }

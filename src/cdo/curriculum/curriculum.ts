@@ -44,7 +44,7 @@ export class Curriculum {
 
   position(epoch: number): EpochPosition {
     const { epochs, progress } = this.#span;
-    const last = progress === "fork" ? epochs : Math.max(1, epochs - 1);
+    const last = Math.max(1, progress === "fork" ? epochs : epochs - 1);
     return { epoch, epochs, t: Math.min(1, epoch / last) };
   }
 

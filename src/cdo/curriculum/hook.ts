@@ -30,7 +30,10 @@ export interface Surroundings {
 
 /** What all hooks have in common. Everything that a resumed training needs goes through `state`. */
 export interface Hook {
-  /** Before the first step of a training, or of a resumed one (then `loadState` comes after it). */
+  /**
+   * Before the first step of a training, or of a resumed one: then after `loadState`, so that what the state holds need not be
+   * made again.
+   */
   begin?(around: Surroundings): Promise<void>;
   /**
    * Told after each step. `losses`: ℓ of the parts of the images `[2 · N]` as `partLosses` gives them, the images in the order of the

@@ -67,7 +67,18 @@ class Order {
       const { seed } = this.#training;
       this.#scores = await difficulties(difficulty, { around, places: [...places], seed });
     }
+    this.#checkScores();
     this.#rank();
+    this.#tellIdle(around, places.length);
+  }
+
+  /** Where the least that an epoch draws from is everything, the order does nothing. */
+  #tellIdle({ set }: Surroundings, count: number): void {
+    const { least } = this.#size({ length: count });
+    if (count > least || this.#config.pacing.name === "soft") return;
+    const rule = `an epoch draws from two batches at least, ${least} images`;
+    const next = "a smaller batch size would make it work";
+    set.tell?.(`curriculum order: ${rule}, but there are ${count}, so it changes nothing; ${next}`);
   }
 
   /** Ranks anew, as soon as images and scores are known. */
@@ -93,7 +104,7 @@ class Order {
     return mixed(order, placesOf(samples, 1), random);
   }
 
-  #size({ length: count }: Uint32Array) {
+  #size({ length: count }: { readonly length: number }) {
     return { count, least: 2 * this.#training.batchSize };
   }
 
@@ -103,19 +114,23 @@ class Order {
     return { share: shareOf(this.#pacing(at, this.#size(ranking)), ranking.length) };
   }
 
+  /** @param scores null: they are no numbers */
+  #checkScores(scores: readonly number[] | null | undefined = this.#scores): void {
+    const normal = this.#samples && placesOf(this.#samples, 0).length;
+    if (scores === undefined || (scores && scores.length === (normal ?? scores.length))) return;
+    const got = scores ? `${scores.length} of them` : "none";
+    const rule = `the state must hold a score for each normal image (${normal ?? "?"})`;
+    throw new LoupeError("checkpoint", `curriculum order: ${rule}, got ${got}`);
+  }
+
   state(): { readonly scores: readonly number[] } {
     return { scores: [...(this.#scores ?? [])] };
   }
 
   loadState(state: unknown): void {
     const scores = fields.isObject(state) ? state.scores : undefined;
-    const normal = this.#samples && placesOf(this.#samples, 0).length;
     const good = Array.isArray(scores) && scores.every((v) => Number.isFinite(v));
-    if (!good || (normal !== undefined && scores.length !== normal)) {
-      const got = Array.isArray(scores) ? `${scores.length} of them` : "none";
-      const rule = `the state must hold a score for each normal image (${normal ?? "?"})`;
-      throw new LoupeError("checkpoint", `curriculum order: ${rule}, got ${got}`);
-    }
+    this.#checkScores(good ? scores : null);
     this.#scores = [...(scores as number[])];
     this.#rank();
   }

@@ -174,6 +174,22 @@ test("two batches of images take part at least", async () => {
   expect(seen(one.order(at(4, 5), 50))).toEqual(ascending(ranks.slice(26)));
 });
 
+test("where two batches are all images there are, whoever trains is told that it changes nothing", async () => {
+  const toldOf = async (config: OrderConfig, count: number) => {
+    const told: string[] = [];
+    const around = surroundings(device, normal(count));
+    const set = { ...around.set, tell: (message: string) => void told.push(message) };
+    const hook = createOrderHook({ ordering: "random", ...config }, { seed: 1, batchSize: 4 });
+    await hook.begin?.({ ...around, set });
+    return told;
+  };
+  expect(await toldOf({}, 8)).toEqual([
+    "curriculum order: an epoch draws from two batches at least, 8 images, but there are 8, so it changes nothing; a smaller batch size would make it work",
+  ]);
+  expect(await toldOf({}, 9)).toEqual([]);
+  expect(await toldOf({ pacing: { name: "soft" } }, 4)).toEqual([]);
+});
+
 test("soft sampling takes rank r with exp(−r/τN), every image at times", async () => {
   const labels = normal(100);
   const hook = await hookOf({ pacing: { name: "soft" } }, labels, { batchSize: 2 });
