@@ -58,7 +58,8 @@ async function runPage(script, add) {
   const { chromium } = await import("playwright-core");
   const events = new EventEmitter(); // "done", or "error" when the page can't go on
   const onReport = (result) => (result.done ? events.emit("done") : add(result));
-  const server = await serve({ script, fixtures: join(root, "test/fixtures"), onReport });
+  const fixtures = join(root, "test/fixtures");
+  const server = await serve({ script, fixtures, weights: join(root, "weights"), onReport });
   const options = { executablePath, args: SWITCHES, chromiumSandbox: false };
   const browser = await chromium.launch(options).catch((error) => {
     server.close();

@@ -1,4 +1,4 @@
-/** Serves the page, its script and test/fixtures/ on localhost, and takes the results the page posts. */
+/** Serves the page, its script, test/fixtures/ and the packaged weights on localhost, and takes the results the page posts. */
 import { createReadStream, realpathSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, sep } from "node:path";
@@ -12,16 +12,17 @@ const PAGE = `<!doctype html>
 
 /**
  * Starts the server on a free port; `onReport` gets each result the page posts. `/fixtures/x` is the file `x` in
- * the folder `fixtures`. Returns `{ url, close }`.
+ * the folder `fixtures`, `/weights/x` one in the folder `weights`. Returns `{ url, close }`.
  */
-export async function serve({ script, fixtures, onReport }) {
+export async function serve({ script, fixtures, weights, onReport }) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     if (request.method === "POST" && pathname === "/report")
       return receive(request, response, onReport);
     if (pathname === "/") return send(response, "text/html", PAGE);
     if (pathname === "/tests.js") return send(response, "text/javascript", script);
-    const file = fixtureAt(fixtures, pathname);
+    const file =
+      fixtureAt(fixtures, pathname) ?? (weights && fixtureAt(weights, pathname, "/weights/"));
     if (!file) return response.writeHead(404).end();
     response.writeHead(200, { "content-type": "application/octet-stream" });
     return createReadStream(file).pipe(response);
@@ -38,12 +39,12 @@ function send(response, type, text) {
   response.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(text);
 }
 
-/** Returns the real path of a fixture, or undefined if there is none or it lies outside the folder. */
-export function fixtureAt(fixtures, pathname) {
-  if (!pathname.startsWith("/fixtures/")) return undefined;
+/** Returns the real path of a file of the folder, or undefined if there is none or it lies outside. */
+export function fixtureAt(folder, pathname, prefix = "/fixtures/") {
+  if (!pathname.startsWith(prefix)) return undefined;
   try {
-    const base = realpathSync(fixtures);
-    const file = realpathSync(join(base, decodeURIComponent(pathname.slice("/fixtures/".length))));
+    const base = realpathSync(folder);
+    const file = realpathSync(join(base, decodeURIComponent(pathname.slice(prefix.length))));
     return file.startsWith(base + sep) && statSync(file).isFile() ? file : undefined;
   } catch {
     return undefined;

@@ -32,7 +32,7 @@ export const weightsList: CommandSpec = {
     const rows = statuses.map(({ entry, cached, bytes }) => ({
       name: entry.name,
       size: formatBytes(bytes ?? 4 * entry.parameters),
-      state: cached ? "here" : "not fetched",
+      state: stateOf(entry.packaged !== undefined, cached),
       licence: entry.licence,
       what: entry.note,
     }));
@@ -41,6 +41,11 @@ export const weightsList: CommandSpec = {
     return { text, json: { folder: weightsHome(), weights: statuses.map(statusJson) } };
   },
 };
+
+function stateOf(packaged: boolean, here: boolean): string {
+  if (packaged) return here ? "in the package" : "missing";
+  return here ? "here" : "not fetched";
+}
 
 const columns = (...keys: readonly string[]) => keys.map((key) => ({ key }));
 

@@ -1,6 +1,7 @@
 /**
  * The browser's twin of `weights.node.ts`: the cache is Cache Storage, so a second visit needs no network. Where the page has none
  * (no HTTPS), the weights are fetched anew each time. The hash of the first download is kept with the file and checked at every use.
+ * Weights that come with the package are fetched from beside this module; the browser's ordinary cache keeps them.
  */
 import {
   checkContent,
@@ -49,24 +50,42 @@ async function fetched(
   }
 }
 
+/** Where the page finds packaged weights. */
+function assetUrl({ packaged, file }: WeightsEntry, { assets }: WeightsOptions): string {
+  if (assets === undefined) return (packaged as URL).href;
+  const folder = new URL(assets, globalThis.location?.href);
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  return new URL(file, folder).href;
+}
+
+async function loadPackaged(entry: WeightsEntry, options: WeightsOptions): Promise<LoadedWeights> {
+  const url = assetUrl(entry, options);
+  const bytes = await fetched({ ...entry, url }, options);
+  const sha256 = await sha256Of(bytes);
+  checkHash(entry, sha256, undefined, { where: `what ${url} sent`, record: "" });
+  return { name: entry.name, bytes, sha256, entry };
+}
+
 /** The weights of that name, from Cache Storage or the network, checked. The browser knows no paths: any other name throws. */
 export async function loadWeights(
   name: string,
   options: WeightsOptions = {},
 ): Promise<LoadedWeights> {
   const entry = requireWeights(name, options.table);
+  if (entry.packaged) return loadPackaged(entry, options);
+  const { url = "" } = entry;
   const cache = await store(options);
-  const kept = await cache?.match(entry.url);
+  const kept = await cache?.match(url);
   const bytes = kept ? new Uint8Array(await kept.arrayBuffer()) : await fetched(entry, options);
   const sha256 = await sha256Of(bytes);
   checkHash(entry, sha256, kept?.headers.get(hashHeader) ?? undefined, {
-    where: kept ? "the browser's copy" : `what ${entry.url} sent`,
+    where: kept ? "the browser's copy" : `what ${url} sent`,
     record: "this page's site data",
   });
   if (!kept) {
     const copy = new Response(bytes, { headers: { [hashHeader]: sha256 } });
     // A full quota must not stop weights that are already here; the next visit fetches them again.
-    await cache?.put(entry.url, copy).catch(() => undefined);
+    await cache?.put(url, copy).catch(() => undefined);
   }
   return { name: entry.name, bytes, sha256, entry };
 }
@@ -81,10 +100,15 @@ export async function fetchWeights(
 }
 
 async function statusOf(entry: WeightsEntry, options: WeightsOptions): Promise<WeightsStatus> {
-  const kept = await (await store(options))?.match(entry.url);
+  if (entry.packaged) {
+    const path = assetUrl(entry, options);
+    return { entry, path, cached: true, bytes: undefined, sha256: entry.sha256Prefix };
+  }
+  const { url = "" } = entry;
+  const kept = await (await store(options))?.match(url);
   const bytes = kept && (await kept.blob()).size;
   const sha256 = kept?.headers.get(hashHeader) ?? undefined;
-  return { entry, path: entry.url, cached: kept !== undefined, bytes, sha256 };
+  return { entry, path: url, cached: kept !== undefined, bytes, sha256 };
 }
 
 /** Every entry of the table with what Cache Storage has of it. */

@@ -1,11 +1,13 @@
 /**
  * The cache of published weights on disk. A file is fetched once into a temporary name, checked, and renamed; its SHA-256 is recorded
  * beside it (`<file>.sha256`, as sha256sum writes it) and checked at every use. A file put there by hand is taken the same way.
+ * Weights that come with the package are read where they lie.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { LoupeError } from "../error.ts";
 import {
   checkContent,
@@ -114,6 +116,10 @@ export async function fetchWeights(
 ): Promise<WeightsStatus> {
   const entry = requireWeights(name, options.table);
   const home = weightsHome(options);
+  if (entry.packaged) {
+    await readPackaged(entry, entry.packaged);
+    return statusOf(entry, home);
+  }
   const path = join(home, entry.file);
   if ((await sizeOf(path)) !== undefined) {
     await checkCached(entry, path);
@@ -147,9 +153,25 @@ async function checkCached(entry: WeightsEntry, path: string): Promise<LoadedWei
   return { name: entry.name, bytes, sha256, entry };
 }
 
+/** Reads what came with the package, and checks it against the hash in the table. */
+async function readPackaged(entry: WeightsEntry, place: URL): Promise<LoadedWeights> {
+  const path = fileURLToPath(place);
+  if ((await sizeOf(path)) === undefined) {
+    const text = `weights: ${entry.name} should have come with the package but ${path} is missing; install it again`;
+    throw new LoupeError("io", text);
+  }
+  const bytes = await readBytes(path);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  checkHash(entry, sha256, undefined, { where: path, record: "" });
+  return { name: entry.name, bytes, sha256, entry };
+}
+
 async function statusOf(entry: WeightsEntry, home: string): Promise<WeightsStatus> {
-  const path = join(home, entry.file);
+  const path = entry.packaged ? fileURLToPath(entry.packaged) : join(home, entry.file);
   const bytes = await sizeOf(path);
+  if (entry.packaged) {
+    return { entry, path, cached: bytes !== undefined, bytes, sha256: entry.sha256Prefix };
+  }
   const cached = bytes !== undefined;
   return { entry, path, cached, bytes, sha256: cached ? await recordedHash(path) : undefined };
 }
@@ -169,6 +191,7 @@ export async function loadWeights(
   options: WeightsOptions = {},
 ): Promise<LoadedWeights> {
   const entry = findWeights(nameOrPath, options.table);
+  if (entry?.packaged) return readPackaged(entry, entry.packaged);
   if (entry !== undefined) {
     const path = join(weightsHome(options), entry.file);
     if ((await sizeOf(path)) === undefined) await fetchWeights(entry.name, options);

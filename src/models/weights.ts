@@ -1,5 +1,6 @@
 /**
- * The published ImageNet weights that `--weights` knows by name: where they lie, under which licence, and what is known of their hash.
+ * The weights that `--weights` knows by name: where they lie, under which licence, and what is known of their hash. One set comes with
+ * the package; the others are published ImageNet weights.
  * torchvision puts the first 8 hex digits of the SHA-256 into the file name, so those are checked; for timm's files on Hugging Face no
  * hash is known here, so the hash of the first download is recorded beside the file and checked from then on.
  */
@@ -12,11 +13,14 @@ export interface WeightsEntry {
   readonly name: string;
   /** Network the weights belong to; it is also a short name for its first entry in the table. */
   readonly backbone: string;
-  readonly url: string;
-  /** File name in the cache. */
+  /** Where to download it; undefined for weights that come with the package. */
+  readonly url: string | undefined;
+  /** The file in the package. */
+  readonly packaged?: URL;
+  /** File name in the cache, or in the package. */
   readonly file: string;
   readonly format: CheckpointFormat;
-  /** First hex digits of the SHA-256 that the publisher states; undefined where none is stated. */
+  /** First hex digits of the SHA-256 that the publisher states, or all of them; undefined where none is stated. */
   readonly sha256Prefix: string | undefined;
   readonly licence: string;
   /** Trained parameters of the whole published network, heads included. */
@@ -65,8 +69,23 @@ function timm(
 const hrnet = "HRNet-C of the paper's authors, as CDO's HRNet teachers";
 const recent = "timm's own recipe, as CDO's 2025 code uses";
 
+/** What comes with the package; made by `npm run pretrain`. The folder lies as deep below src/ as below dist/. */
+const textures: WeightsEntry = {
+  name: "resnet10_half.textures",
+  backbone: "resnet10_half",
+  url: undefined,
+  packaged: new URL("../../weights/resnet10_half.textures.safetensors", import.meta.url),
+  file: "resnet10_half.textures.safetensors",
+  format: "safetensors",
+  sha256Prefix: "14d50bf6b2e93ec5f13ccced93eb973014d6e203d5299ba1df4a31b9f429ccd4",
+  licence: "MIT",
+  parameters: 311_200,
+  note: "our own, trained on procedural textures (npm run pretrain); comes with the package",
+};
+
 /** The table. For a bare backbone name the first entry counts. Sizes: 4 bytes a parameter. */
 export const weightsTable: readonly WeightsEntry[] = [
+  textures,
   torchvision("resnet18", "f37072fd", 11_689_512),
   torchvision("resnet34", "b627a593", 21_797_672),
   torchvision("resnet50", "0676ba61", 25_557_032),
@@ -107,6 +126,8 @@ export interface WeightsOptions {
   readonly table?: readonly WeightsEntry[];
   /** Cache folder; otherwise `LOUPE_WEIGHTS_DIR`, `XDG_CACHE_HOME/tensorloupe` or `~/.cache/tensorloupe`. */
   readonly home?: string;
+  /** In a browser, the folder of the packaged weights, for bundlers that carry no files along; default: beside the module. */
+  readonly assets?: string | URL;
   readonly signal?: AbortSignal;
   /** Called while a download runs. `total` is undefined if the server does not say. */
   readonly onProgress?: (progress: {
@@ -121,10 +142,11 @@ export interface WeightsStatus {
   readonly entry: WeightsEntry;
   /** Where the file lies, or would lie. */
   readonly path: string;
+  /** It is here: in the cache or in the package. */
   readonly cached: boolean;
-  /** Bytes in the cache. */
+  /** Bytes of the file that is here. */
   readonly bytes: number | undefined;
-  /** Recorded at the first use. */
+  /** Recorded at the first use; of packaged weights the stated one. */
   readonly sha256: string | undefined;
 }
 
@@ -187,7 +209,8 @@ export async function download(
   options: WeightsOptions,
   write: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<number> {
-  const response = await fetch(entry.url, options.signal ? { signal: options.signal } : {});
+  const { url = "" } = entry;
+  const response = await fetch(url, options.signal ? { signal: options.signal } : {});
   if (!response.ok || response.body === null)
     throw wrong(entry, `the server answered ${response.status} ${response.statusText}`.trimEnd());
   const encoded = response.headers.get("content-encoding");
@@ -220,7 +243,7 @@ export function downloadFailed(entry: WeightsEntry, cause: unknown, put: string)
     );
   return new LoupeError(
     "io",
-    `weights: ${entry.name} could not be fetched (${reasons.join(": ") || String(cause)})\n  from ${entry.url}\n  offline: download that file elsewhere and ${put}`,
+    `weights: ${entry.name} could not be fetched (${reasons.join(": ") || String(cause)})\n  from ${entry.url}\n  offline: download that file elsewhere and ${put}\n  or without any download: --backbone ${textures.backbone}, whose weights come with the package`,
     { cause },
   );
 }

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   fetchWeights,
   findWeights,
   listWeights,
   loadWeights,
+  readSafetensors,
   type WeightsEntry,
   weightsHome,
   weightsTable,
@@ -126,7 +128,7 @@ test("offline, the message has the reason, the URL and the place for the file", 
   const failed = fetchWeights("a", { table, home });
   await expect(failed).rejects.toThrow(/weights: a could not be fetched \(.*ECONNREFUSED/);
   await expect(failed).rejects.toThrow(
-    `\n  from ${base}/a.pth\n  offline: download that file elsewhere and put it at ${join(home, "a.pth")}, or pass its path to --weights`,
+    `\n  from ${base}/a.pth\n  offline: download that file elsewhere and put it at ${join(home, "a.pth")}, or pass its path to --weights\n  or without any download: --backbone resnet10_half, whose weights come with the package`,
   );
   await expect(failed).rejects.toMatchObject({ code: "io" });
 });
@@ -222,10 +224,50 @@ test("the table: a backbone's name means torchvision's weights, or HRNet's from 
   );
   expect(findWeights("resnet32")).toBeUndefined();
   expect(new Set(weightsTable.map((e) => e.file)).size).toBe(weightsTable.length);
-  for (const e of weightsTable) {
+  for (const e of weightsTable.filter((e) => !e.packaged)) {
     expect(e.url).toMatch(/^https:\/\/(download\.pytorch\.org\/models|huggingface\.co\/timm)\//);
     // A publisher's hash is known only where torchvision puts its first digits into the file name.
-    const inName = /-([0-9a-f]{8})\.pth$/.exec(e.url)?.[1];
+    const inName = /-([0-9a-f]{8})\.pth$/.exec(e.url as string)?.[1];
     expect(e.sha256Prefix).toBe(inName);
   }
+});
+
+test("the packaged weights need no network and no cache, and are what the table says", async () => {
+  vi.stubGlobal("fetch", () => expect.fail("nothing may be fetched"));
+  for (const name of ["resnet10_half", "resnet10_half.textures"]) {
+    const loaded = await loadWeights(name, { home });
+    expect(loaded.entry?.name).toBe("resnet10_half.textures");
+    expect(loaded.entry?.sha256Prefix).toBe(loaded.sha256);
+    expect(loaded.entry?.url).toBeUndefined();
+    const { tensors, metadata } = readSafetensors(loaded.bytes);
+    const trained = [...tensors].filter(([tensor]) => !/running/.test(tensor));
+    const count = trained.reduce((n, [, { data }]) => n + data.length, 0);
+    expect(count).toBe(loaded.entry?.parameters);
+    expect(metadata.get("licence")).toBe(loaded.entry?.licence);
+    expect(loaded.bytes.length).toBeLessThan(2 ** 20);
+  }
+  const status = await fetchWeights("resnet10_half", { home });
+  expect([status.cached, status.bytes]).toEqual([true, (await readFile(status.path)).length]);
+  expect((await listWeights({ home }))[0]).toEqual(status);
+  expect(existsSync(home)).toBe(false);
+  vi.unstubAllGlobals();
+});
+
+test("packaged weights that are missing or damaged are refused", async () => {
+  await mkdir(home, { recursive: true });
+  const path = join(home, "a.safetensors");
+  const hash = sha256(safe);
+  const table = [
+    { ...entry("a.safetensors", hash), url: undefined, packaged: pathToFileURL(path) },
+  ];
+  await expect(loadWeights("a", { table })).rejects.toThrow(
+    `weights: a should have come with the package but ${path} is missing; install it again`,
+  );
+  expect((await listWeights({ table }))[0]?.cached).toBe(false);
+  await writeFile(path, safe);
+  expect((await loadWeights("a", { table })).sha256).toBe(hash);
+  await writeFile(path, pth);
+  await expect(loadWeights("a", { table })).rejects.toThrow(
+    `SHA-256 of ${path} begins with ${sha256(pth)} but a.safetensors must begin with ${hash}`,
+  );
 });
