@@ -119,7 +119,7 @@ function drawBand(
 }
 
 /** A picture in the middle of its cell; an empty cell where there is none. */
-function drawCell(
+export function drawCell(
   band: Image,
   picture: Image | undefined,
   [x, y]: readonly [number, number],
@@ -134,9 +134,9 @@ function drawCell(
 }
 
 /** A dot in the colour of the verdict, the score, and a mistake by its name. */
-function drawScore(
+export function drawScore(
   band: Image,
-  { score, label }: Sample,
+  { score, label }: Pick<Sample, "score" | "label">,
   threshold: number | undefined,
   [x, y]: readonly [number, number],
   cell: number,

@@ -18,9 +18,16 @@ export {
   comparisonMarkdown,
   comparisonText,
   curvesScene,
+  type Distribution,
+  type DistributionGroup,
+  distributionsScene,
+  overlapCoefficient,
+  type PlacedRun,
   type Run,
+  type RunDistributions,
   type RunText,
   readRuns,
+  ScoreCounter,
   type Statistic,
   sceneImage,
   sceneSvg,
@@ -57,6 +64,14 @@ export {
   summaryCsv,
   type Values,
 } from "./results-csv.ts";
+export {
+  type RunsSection,
+  type RunsSheet,
+  runsSheet,
+  type SheetCells,
+  type SheetColumn,
+  type SheetRun,
+} from "./runs-sheet.ts";
 export type { Point, Polyline, Stroke } from "./stroke.ts";
 export {
   averageRow,

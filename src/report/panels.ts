@@ -38,6 +38,11 @@ export function fitSize({ width, height }: Size, box: number): Size {
   };
 }
 
+/** The photo as large as fits a square of `box` pixels, with three channels. */
+export function fitPhoto(photo: Image, box: number): Image {
+  return resize(drawable(photo), fitSize(photo, box), "bicubic");
+}
+
 /**
  * Draws the panels of a sample, each as large as fits a square of `box` pixels. The contour of the prediction lies at the
  * scale's threshold. Throws `shape`, `numeric` or `config` for what can't be drawn.
@@ -46,7 +51,7 @@ export function drawPanels(sample: Sample, scale: ColourScale, box: number): Pan
   if (!Number.isSafeInteger(box) || box < 1 || box > 4096) {
     throw new LoupeError("config", `drawPanels: the size must be 1 to 4096 pixels, got ${box}`);
   }
-  const photo = resize(drawable(sample.photo), fitSize(sample.photo, box), "bicubic");
+  const photo = fitPhoto(sample.photo, box);
   return {
     photo,
     heat: heatOverlay(photo, sample.map, scale),

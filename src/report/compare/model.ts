@@ -46,6 +46,15 @@ export interface Comparison {
   /** How to read tests and curves. */
   readonly otherNotes: readonly string[];
   readonly runs: readonly Run[];
+  /** The runs that are in the tables, in their order. */
+  readonly placed: readonly PlacedRun[];
+}
+
+/** A run and its place: experiment, class, seed. */
+export interface PlacedRun {
+  readonly row: string;
+  readonly column: string;
+  readonly run: Run;
 }
 
 export interface RowHead {
@@ -107,7 +116,18 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
       ...notesOnSchedules(undrawnScalars(arranged)),
     ],
     runs: used,
+    placed: placesOf(arranged),
   };
+}
+
+function placesOf({ experiments, columns }: Arranged): PlacedRun[] {
+  return columns.flatMap((column) =>
+    experiments.flatMap(({ name, runs }) =>
+      [...(runs.get(column)?.values() ?? [])]
+        .sort((a, b) => a.seed - b.seed)
+        .map((run) => ({ row: name, column, run })),
+    ),
+  );
 }
 
 function headOf({ name, isBaseline, role, runs }: Experiment): RowHead {
