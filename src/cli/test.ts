@@ -14,6 +14,7 @@ import {
   type RunEvaluation,
   type Sink,
 } from "./evaluation.ts";
+import { flag } from "./flags.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import {
   adapter,
@@ -60,6 +61,7 @@ const settings = z.strictObject({
   threshold,
   protocol,
   maps,
+  withMaps: flag(z.boolean(), "write anomaly maps though the training wrote none"),
   images,
   layout,
   testFraction,
@@ -172,7 +174,7 @@ async function optionsFor(
     protocol: now.protocol ?? before.protocol,
     batchSize: now.batchSize,
     maskThreshold: now.maskThreshold ?? (isOwn ? (before.maskThreshold ?? undefined) : undefined),
-    maps: now.maps ?? before.maps,
+    maps: now.withMaps ?? now.maps ?? before.maps,
     images: now.images ?? before.images,
   };
 }
