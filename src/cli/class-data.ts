@@ -64,7 +64,8 @@ export async function openData(
   return { ...report.dataset, train: samples, testRoot };
 }
 
-async function chooseImages(
+/** The images of a choice, as they are listed: nothing is opened. */
+export async function chooseImages(
   choice: DataChoice,
 ): Promise<{ readonly dataset: Dataset; readonly testRoot: string }> {
   const { mode, splitSeed, test } = choice;

@@ -33,13 +33,26 @@ const tables: Readonly<
   ".html": comparisonHtml,
 };
 
+/** The files that are asked for. */
+export interface Asked {
+  readonly output?: readonly string[] | undefined;
+  readonly curves?: readonly string[] | undefined;
+  readonly distributions?: readonly string[] | undefined;
+  readonly sheet?: readonly string[] | undefined;
+}
+
+const formatsOf = {
+  output: tables,
+  curves: picture,
+  distributions: picture,
+  sheet: { ".png": picture[".png"]! },
+} as const;
+
 /** Throws `config` for an ending that is no format. Called before any work is done. */
-export function checkFormats(outputs: readonly string[], curves: readonly string[]): void {
-  for (const [flag, paths, formats] of [
-    ["--output", outputs, tables],
-    ["--curves", curves, picture],
-  ] as const) {
-    for (const path of paths) {
+export function checkFormats(asked: Asked): void {
+  for (const [key, formats] of Object.entries(formatsOf)) {
+    const flag = `--${key}`;
+    for (const path of asked[key as keyof Asked] ?? []) {
       if (Object.hasOwn(formats, endingOf(path))) continue;
       const known = Object.keys(formats).join(", ");
       throw new LoupeError("config", `${flag}: "${path}" must end in one of ${known}`);
@@ -61,10 +74,7 @@ export async function writeComparison(
     if (!scene) {
       throw new LoupeError("config", "compare: --curves: these runs have no curves to draw");
     }
-    for (const path of curves) {
-      const content = picture[endingOf(path)]!(scene, "Learning curves and schedules");
-      drawn.push(await writeNew(path, content));
-    }
+    drawn.push(...(await writeScene(scene, "Learning curves and schedules", curves)));
   }
   const written: string[] = [];
   for (const path of outputs) {
@@ -72,6 +82,19 @@ export async function writeComparison(
     written.push(await writeNew(path, tables[endingOf(path)]!(comparison, images)));
   }
   return [...written, ...drawn];
+}
+
+/** A picture of shapes to files; returns the paths as they became. */
+export async function writeScene(
+  scene: Scene,
+  title: string,
+  paths: readonly string[],
+): Promise<string[]> {
+  const written: string[] = [];
+  for (const path of paths) {
+    written.push(await writeNew(path, picture[endingOf(path)]!(scene, title)));
+  }
+  return written;
 }
 
 const mostSuffixes = 10_000;

@@ -1,12 +1,24 @@
 /** `loupe compare`: tables of experiments over classes, as pictures and documents, from any number of run folders. */
 import { z } from "zod";
+import { encodePng } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
-import { compareRuns, comparisonJson, comparisonText, type Statistic } from "../report/index.ts";
+import {
+  type Comparison,
+  compareRuns,
+  comparisonJson,
+  comparisonText,
+  distributionsScene,
+  type Statistic,
+} from "../report/index.ts";
 import type { CommandSpec } from "./command.ts";
-import { checkFormats, writeComparison } from "./compare-files.ts";
+import { countDistributions } from "./compare-distributions.ts";
+import { checkFormats, writeComparison, writeNew, writeScene } from "./compare-files.ts";
+import { ResultReader } from "./compare-results.ts";
 import { findRuns } from "./compare-runs.ts";
+import { drawSheet } from "./compare-sheet.ts";
 import { defined } from "./defined.ts";
-import { flag } from "./flags.ts";
+import { flag, whole } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
 
 const text = () => z.string().min(1);
 const list = () => z.array(text()).min(1);
@@ -21,6 +33,28 @@ const settings = z.strictObject({
     list(),
     "also draw learning curves and schedules: .png or .svg; the .html report has them in any case",
     { value: "file", each: true },
+  ),
+  sheet: flag(
+    list(),
+    "also draw test images with the heat maps of every run below them: .png; needs maps/*.npy and the photos",
+    { value: "file", each: true },
+  ),
+  imagesPerDefect: flag(
+    whole(0),
+    "images of each kind on the sheet, good ones too; default 2, 0: all",
+    { value: "number" },
+  ),
+  distributions: flag(
+    list(),
+    "also draw how the scores of good and defective images and pixels are distributed, run beside run, with the threshold and their overlap: .png or .svg",
+    { value: "file", each: true },
+  ),
+  data: flag(
+    text(),
+    "where the images are now, if they were moved, for --sheet and --distributions",
+    {
+      value: "folder",
+    },
   ),
   logdir: flag(text(), "the folder of the runs, besides those given as arguments", {
     value: "folder",
@@ -55,6 +89,7 @@ export const compare: CommandSpec = {
   examples: [
     "loupe compare runs",
     "loupe compare runs/ablation -o table.png -o report.html --curves curves.png",
+    "loupe compare runs --sheet sheet.png --images-per-defect 3 --distributions scores.svg",
     "loupe compare --logdir runs -o comparison/table_max.png --peak",
     "loupe compare runs --baseline none --metrics i_roc,p_pro --strict",
   ],
@@ -62,7 +97,7 @@ export const compare: CommandSpec = {
   async run({ args, read, terminal }) {
     const { settings: told } = await read(settings);
     const { output = [], curves = [], logdir } = told;
-    checkFormats(output, curves);
+    checkFormats(told);
     const statistic = statisticOf(told);
     const folders = [...args, ...(logdir === undefined ? [] : [logdir])];
     if (folders.length === 0) {
@@ -77,7 +112,8 @@ export const compare: CommandSpec = {
       ...defined({ metrics: split(told.metrics), baselines: told.baseline }),
     });
     for (const warning of comparison.warnings) terminal.warn(warning);
-    const written = await writeComparison(comparison, output, curves);
+    const pictures = await writePictures(comparison, told, terminal);
+    const written = [...(await writeComparison(comparison, output, curves)), ...pictures];
     const said = written.map((path) => `written to ${path}`).join("\n");
     const shown = output.length > 0 ? [] : [comparisonText(comparison)];
     return {
@@ -86,6 +122,31 @@ export const compare: CommandSpec = {
     };
   },
 };
+
+/** What is drawn from the results of single images. */
+async function writePictures(
+  comparison: Comparison,
+  { sheet = [], distributions = [], imagesPerDefect = 2, data }: Told,
+  terminal: Terminal,
+): Promise<string[]> {
+  const reader = new ResultReader(data);
+  const written: string[] = [];
+  if (sheet.length > 0) {
+    const choice = { perDefect: imagesPerDefect };
+    const image = await drawSheet(comparison, reader, choice, terminal);
+    const png = encodePng(image);
+    for (const path of sheet) written.push(await writeNew(path, png));
+  }
+  if (distributions.length > 0) {
+    const scene = distributionsScene(await countDistributions(comparison, reader, terminal));
+    if (!scene) {
+      const next = "what is missing is said above";
+      throw new LoupeError("data", `compare: no run has scores to draw; ${next}`);
+    }
+    written.push(...(await writeScene(scene, "Distributions of scores", distributions)));
+  }
+  return written;
+}
 
 function statisticOf({ peak, final }: Told): Statistic {
   if (peak && final) throw new LoupeError("config", "compare: --peak or --final, not both");
