@@ -3,13 +3,16 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { openData } from "../../src/cli/class-data.ts";
+import { choiceOf } from "../../src/cli/data-choice.ts";
+import { Terminal } from "../../src/cli/terminal.ts";
 import { modes, scanFolder, splitMode, writeDemo } from "../../src/data/index.ts";
-import { folder, loupe, prepareLoupe, start } from "./loupe.ts";
+import { type Finished, folder, loupe, prepareLoupe, start } from "./loupe.ts";
 
 prepareLoupe();
 
 const quick = [
-  ...["--backbone", "resnet18", "--weights", "random", "--image-size", "24", "--no-detour"],
+  ...["--backbone", "resnet10_half", "--weights", "random", "--image-size", "24", "--no-detour"],
   ...["--epochs", "1", "--batch-size", "4", "--no-images", "--no-maps"],
 ];
 const file = (...path: string[]) => join(folder, ...path);
@@ -28,42 +31,88 @@ const scored = (run: string) =>
     .map((line) => line.split(",")[0]);
 const train = (...args: string[]) => loupe("train", "cdo", "--data", "data", ...args);
 
-/** Two products with images enough for every mode. */
+const steps = (run: string) =>
+  existsSync(file(run, "log.jsonl"))
+    ? readFileSync(file(run, "log.jsonl"), "utf8").split('"event":"step"').length - 1
+    : 0;
+
+/** The rest of what trains each run; the tests look at these runs and go on with them. */
+const balanced = ["--mode", "semi5", "--sampler", "balanced", "--epochs", "3", "--seed", "2"];
+const cross = ["--class", "washer", "--mode", "zero_shot", "--test-data", "other"];
+const trainings = {
+  semi: ["--class", "washer", "--mode", "semi1", "--seed", "3"],
+  "by-meta": ["--class", "washer", "--meta", "meta/meta_semi1.json", "--seed", "3"],
+  shots: ["--class", "tile", "--mode", "few_shot2", "--split-seed", "4", "--epochs", "3"],
+  whole: ["--class", "washer", ...balanced],
+  cut: ["--class", "washer", ...balanced],
+  cross,
+  both: ["--joint", "--evaluate-every", "1", "--epochs", "2", "--json"],
+};
+type Run = keyof typeof trainings;
+const ended = new Map<Run, Finished>();
+const ending = (run: Run): Finished => ended.get(run)!;
+
+/** Two products with images enough for every mode, one with too few, another one; then all trainings, three at a time. */
 beforeAll(async () => {
   const counts = { train: 9, good: 2, defective: 12 };
   await writeDemo(file("data"), { size: 64, counts, products: ["washer", "tile"] });
-}, 60_000);
+  const few = { train: 9, good: 2, defective: 4 };
+  await writeDemo(file("few"), { size: 64, counts: few, products: ["washer"] });
+  const others = { train: 2, good: 3, defective: 3 };
+  await writeDemo(file("other"), { size: 48, counts: others, products: ["fabric"] });
+  index = await loupe("data", "index", "data", "--output", "meta", "--json");
+  const waiting = Object.keys(trainings) as Run[];
+  const work = async () => {
+    for (let run = waiting.shift(); run; run = waiting.shift()) ended.set(run, await trained(run));
+  };
+  await Promise.all([work(), work(), work()]);
+}, 180_000);
+
+let index: Finished;
+
+/** The run of that name; `cut` is stopped in its second epoch. */
+async function trained(run: Run): Promise<Finished> {
+  const args = ["train", "cdo", "--data", "data", ...quick, ...trainings[run], "--output", run];
+  const { child, done } = start(args);
+  if (run !== "cut") return done;
+  const timer = setInterval(() => {
+    if (steps(run) < 6) return;
+    clearInterval(timer);
+    child.kill("SIGINT");
+  }, 2);
+  return done.finally(() => clearInterval(timer));
+}
 
 describe("data index", () => {
   test("writes the file of each mode; again with the same seed nothing changes, another seed is refused", async () => {
-    const first = await loupe("data", "index", "data", "--output", "meta", "--json");
-    expect(first.code).toBe(0);
-    const { files, skipped, classes } = JSON.parse(first.stdout);
+    expect(index.code).toBe(0);
+    const { files, skipped, classes } = JSON.parse(index.stdout);
     expect(skipped).toEqual([]);
     expect(classes).toEqual(["tile", "washer"]);
     expect(files[1]).toEqual({ file: "meta/meta_zero_shot.json", train: 28, test: 28 });
     const names = ["meta.json", ...modes.map((mode) => `meta_${mode}.json`)];
     expect(readdirSync(file("meta")).sort()).toEqual(names.sort());
     const before = names.map((name) => hash(`meta/${name}`));
-    expect((await loupe("data", "index", "data", "--output", "meta")).code).toBe(0);
-    const other = await loupe("data", "index", "data", "--output", "meta", "--seed", "5");
+    const args = ["--seed", "5", "--overwrite", "--class", "tile", "--output", "five"];
+    const [again, other, five] = await Promise.all([
+      loupe("data", "index", "data", "--output", "meta"),
+      loupe("data", "index", "data", "--output", "meta", "--seed", "5"),
+      loupe("data", "index", "data", ...args),
+    ]);
+    expect([again.code, five.code]).toEqual([0, 0]);
     expect(other.code).toBe(5);
     expect(other.stderr).toMatch(
       /meta\/meta_few_shot\d\.json.*: there with other contents; --over/,
     );
     expect(names.map((name) => hash(`meta/${name}`))).toEqual(before);
-    const args = ["--seed", "5", "--overwrite", "--class", "tile", "--output", "five"];
-    expect((await loupe("data", "index", "data", ...args)).code).toBe(0);
     expect(Object.keys(json("five/meta.json").train)).toEqual(["tile"]);
   });
 
   test("what is too small for a mode is told with its numbers, and only that mode is left out", async () => {
-    const counts = { train: 9, good: 2, defective: 4 };
-    await writeDemo(file("few"), { size: 64, counts, products: ["washer"] });
     const run = await loupe("data", "index", "few");
     expect(run.code).toBe(0);
     const rule = "class washer has 4 anomalous test images with a mask; more than 10 are needed";
-    expect(run.stderr).toContain(`warning: mode semi5: ${rule}`);
+    expect(run.stderr).toContain(`warning: modes semi1, semi5, semi10: ${rule}`);
     expect(run.stdout).toMatch(/meta_few_shot8\.json +8 +6/);
     expect(existsSync(file("few/meta_semi5.json"))).toBe(false);
     const asked = await loupe("data", "index", "few", "--mode", "semi5", "--output", "none");
@@ -80,10 +129,8 @@ describe("data index", () => {
 });
 
 describe("a mode", () => {
-  const semi = ["--class", "washer", "--mode", "semi1", "--seed", "3"];
-
   test("is drawn by the rule of data index: the metadata file trains to the same bytes, whatever the seed of training", async () => {
-    const run = await train(...quick, ...semi, "--output", "semi");
+    const run = ending("semi");
     expect(run.stderr).toMatch(
       /washer: 9 good, 1 defective to train on, 2 good, 2 defective to test/,
     );
@@ -96,9 +143,7 @@ describe("a mode", () => {
     expect(scored("semi")).toEqual(
       split.test.map(({ path }) => path.slice(file("data").length + 1)),
     );
-    const meta = ["--class", "washer", "--meta", "meta/meta_semi1.json", "--seed", "3"];
-    const same = await train(...quick, ...meta, "--output", "by-meta");
-    expect(same.code).toBe(0);
+    expect(ending("by-meta").code).toBe(0);
     expect(hash("by-meta/model.safetensors")).toBe(hash("semi/model.safetensors"));
     expect(scored("by-meta")).toEqual(scored("semi"));
     const { fingerprint } = json("by-meta/run.json").data;
@@ -106,10 +151,12 @@ describe("a mode", () => {
   });
 
   test("tests again on its own split, and on a copy of the folder without what it was trained on", async () => {
-    const own = await loupe("test", "semi", "--json");
-    expect(JSON.parse(own.stdout)).toMatchObject({ images: 4 });
     cpSync(file("data"), file("copy"), { recursive: true });
-    const copy = await loupe("test", "semi", "--data", "copy", "--json", "--output", "on-copy");
+    const [own, copy] = await Promise.all([
+      loupe("test", "semi", "--json"),
+      loupe("test", "semi", "--data", "copy", "--json", "--output", "on-copy"),
+    ]);
+    expect(JSON.parse(own.stdout)).toMatchObject({ images: 4 });
     expect(copy.stderr).toMatch(
       /warning: 1 test images are left out, for the run was trained on them/,
     );
@@ -118,32 +165,31 @@ describe("a mode", () => {
     expect(scored("on-copy")).not.toContain(taken);
   });
 
-  test("few-shot trains one step an epoch on the images drawn", async () => {
-    const args = ["--class", "tile", "--mode", "few_shot2", "--split-seed", "4"];
-    const run = await train(...quick, "--epochs", "3", ...args, "--output", "shots");
-    expect(run.code).toBe(0);
-    const steps = lines("shots/log.jsonl").filter((line) => line.includes('"event":"step"'));
-    expect(steps).toHaveLength(3);
+  test("few-shot trains one step an epoch on the images drawn", () => {
+    expect(ending("shots").code).toBe(0);
+    expect(steps("shots")).toBe(3);
     expect(json("shots/run.json").data).toMatchObject({ train: 2, test: 14, splitSeed: 4 });
   });
 
   test("that has too few images, is unknown, or comes with a metadata file is refused", async () => {
     const few = ["train", "cdo", "--data", "few", ...quick, "--output", "no"];
-    const short = await loupe(...few, "--mode", "semi10");
+    const args = ["--class", "tile", "--mode", "semi1", "--sampler", "balanced", "--output", "no"];
+    const [short, unknown, single, both] = await Promise.all([
+      loupe(...few, "--mode", "semi10"),
+      loupe(...few, "--mode", "semi3"),
+      train(...quick, ...args, "--batch-size", "1"),
+      loupe(...few, "--mode", "semi1", "--meta", "meta/meta.json"),
+    ]);
     expect(short.code).toBe(3);
     expect(short.stderr).toMatch(
       /mode semi10: class washer has 4 anomalous test images with a mask/,
     );
-    const unknown = await loupe(...few, "--mode", "semi3");
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(/--mode: must be one of zero_shot, few_shot1, .*, got "semi3"/);
-    const args = ["--class", "tile", "--mode", "semi1", "--sampler", "balanced", "--output", "no"];
-    const single = await train(...quick, ...args, "--batch-size", "1");
     expect([single.code, single.stderr]).toEqual([
       2,
       expect.stringMatching(/sampler balanced: a batch holds normal and anomalous images/),
     ]);
-    const both = await loupe(...few, "--mode", "semi1", "--meta", "meta/meta.json");
     expect(both.code).toBe(2);
     expect(both.stderr).toMatch(/--meta and --mode: the file says which images/);
     expect(existsSync(file("no"))).toBe(false);
@@ -151,47 +197,24 @@ describe("a mode", () => {
 
   test("a metadata file of another folder is told by its missing files, and a class that it lacks by its name", async () => {
     const meta = ["--meta", "meta/meta_semi1.json", "--output", "no"];
-    const lost = await loupe("train", "cdo", "--data", "few", ...quick, ...meta);
+    const [lost, strange] = await Promise.all([
+      loupe("train", "cdo", "--data", "few", ...quick, ...meta),
+      train(...quick, ...meta, "--class", "nut"),
+    ]);
     expect(lost.code).toBe(3);
     expect(lost.stderr).toMatch(
       /meta_semi1\.json: \d+ files it names are not in .*few: "tile\/train\/good\/000\.png", .* and \d+ more/,
     );
-    const strange = await train(...quick, ...meta, "--class", "nut");
     expect(strange.stderr).toMatch(/no class "nut"; there is tile, washer/);
     expect(strange.code).toBe(3);
   });
 });
 
 describe("resume", () => {
-  const balanced = [
-    ...["--class", "washer", "--mode", "semi5", "--sampler", "balanced"],
-    ...["--epochs", "3", "--seed", "2"],
-  ];
-
   test("a stopped run of real anomalies and the balanced sampler goes on to the same bytes", async () => {
-    const whole = await train(...quick, ...balanced, "--output", "whole");
-    expect(whole.code).toBe(0);
-    const steps = (run: string) =>
-      existsSync(file(run, "log.jsonl"))
-        ? readFileSync(file(run, "log.jsonl"), "utf8").split('"event":"step"').length - 1
-        : 0;
+    expect(ending("whole").code).toBe(0);
     expect(steps("whole")).toBe(3 * 5); // 9 normal images, 2 in a batch
-    const { child, done } = start([
-      "train",
-      "cdo",
-      "--data",
-      "data",
-      ...quick,
-      ...balanced,
-      "--output",
-      "cut",
-    ]);
-    const timer = setInterval(() => {
-      if (steps("cut") < 7) return;
-      clearInterval(timer);
-      child.kill("SIGINT");
-    }, 2);
-    expect((await done.finally(() => clearInterval(timer))).code).toBe(130);
+    expect(ending("cut").code).toBe(130);
     expect(steps("cut")).toBeLessThan(15);
     const resumed = await loupe("train", "--resume", "cut", "--no-images", "--no-maps");
     expect(resumed.code).toBe(0);
@@ -234,18 +257,23 @@ describe("other test data", () => {
     const zero = ["--class", "washer", "--mode", "zero_shot", "--output", "zero"];
     const run = await train(...quick, ...zero);
     expect(run.code).toBe(2);
-    expect(run.stderr).toMatch(
-      /14 of 14 test images are trained on, such as washer\/test\/.*--test-data .* --allow-overlap/,
-    );
+    const rule =
+      /14 of 14 test images are trained on, such as washer\/test\/.*--test-data .* --allow-overlap/;
+    expect(run.stderr).toMatch(rule);
     expect(existsSync(file("zero"))).toBe(false);
-    expect((await train(...quick, ...zero, "--allow-overlap")).code).toBe(0);
+    const silent = { write: () => true };
+    const terminal = new Terminal({ stdout: silent, stderr: silent, now: () => 0 });
+    const open = (allowOverlap?: true) => {
+      const told = { data: file("data"), mode: "zero_shot", allowOverlap } as never;
+      return openData(choiceOf(told, ["washer"]), { label: "washer" }, terminal);
+    };
+    await expect(open()).rejects.toThrow(rule);
+    const { train: trained, test: tested } = await open(true);
+    expect([trained.length, tested.length]).toEqual([14, 14]);
   });
 
   test("a model trained on the test images of one data set is tested on another, also later and after a resume", async () => {
-    const counts = { train: 2, good: 3, defective: 3 };
-    await writeDemo(file("other"), { size: 48, counts, products: ["fabric"] });
-    const args = ["--class", "washer", "--mode", "zero_shot", "--test-data", "other"];
-    const run = await train(...quick, ...args, "--output", "cross");
+    const run = ending("cross");
     expect(run.stderr).toMatch(
       /2 good, 12 defective to train on, 3 good, 3 defective to test in .*other/,
     );
@@ -258,23 +286,24 @@ describe("other test data", () => {
     });
     expect(scored("cross").every((path) => path?.startsWith("fabric/test/"))).toBe(true);
     const metrics = json("cross/metrics.json");
-    const again = await loupe("test", "cross", "--json");
+    const [again, refused, unknown] = await Promise.all([
+      loupe("test", "cross", "--json"),
+      loupe("train", "--resume", "cross", "--test-class", "tile"),
+      train(...quick, ...cross, "--test-class", "nut", "--output", "no"),
+    ]);
     expect(JSON.parse(again.stdout)).toMatchObject({ images: 6, metrics: metrics.metrics });
+    expect(refused.stderr).toMatch(/--test-class: the run was started with \["fabric"\]/);
+    expect(unknown.stderr).toMatch(/no class "nut"; there is fabric/);
+    expect(unknown.code).toBe(3);
     const resumed = await loupe("train", "--resume", "cross", "--no-images", "--no-maps", "--json");
     expect(resumed.code).toBe(0);
     expect(JSON.parse(resumed.stdout).runs[0].metrics).toEqual(metrics.metrics);
-    const refused = await loupe("train", "--resume", "cross", "--test-class", "tile");
-    expect(refused.stderr).toMatch(/--test-class: the run was started with \["fabric"\]/);
-    const unknown = await train(...quick, ...args, "--test-class", "nut", "--output", "no");
-    expect(unknown.stderr).toMatch(/no class "nut"; there is fabric/);
-    expect(unknown.code).toBe(3);
   });
 });
 
 describe("one model for several classes", () => {
-  test("is one run with a row for each class and their mean", async () => {
-    const args = ["--joint", "--evaluate-every", "1", "--epochs", "2", "--json"];
-    const run = await train(...quick, ...args, "--output", "both");
+  test("is one run with a row for each class and their mean", () => {
+    const run = ending("both");
     expect(run.stderr).toMatch(/tile\+washer: 18 images to train on, 4 good, 24 defective to test/);
     expect(run.code).toBe(0);
     expect(JSON.parse(run.stdout).runs).toHaveLength(1);
