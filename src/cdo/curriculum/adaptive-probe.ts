@@ -36,6 +36,19 @@ export async function probed(
   throw new LoupeError("data", `curriculum: no image gets a synthetic anomaly; ${next}`);
 }
 
+/** Pixels that an AUROC is made of; each takes some 20 bytes until it is done. */
+const mostPixels = 2 ** 26;
+
+function requireRoom(count: number, side: number): void {
+  if (count * side * side <= mostPixels) return;
+  const fits = Math.max(1, Math.floor(mostPixels / side ** 2));
+  const next = `lower probe to ${fits} or the size of the images`;
+  throw new LoupeError(
+    "config",
+    `curriculum: probe: ${count} images of ${side} x ${side} pixels are more than fit in memory; ${next}`,
+  );
+}
+
 interface Seen {
   readonly painted: boolean;
   readonly masks: Float32Array;
@@ -52,6 +65,7 @@ async function seen(
   const masks: Float32Array[] = [];
   let painted = false;
   for await (const batch of set.probe(places, synthesis, key)) {
+    requireRoom(places.length, batch.side);
     const [map] = await device.read(() => noGrad(() => [discrepancy(upload(device, batch)[0])]));
     maps.push(map as Float32Array);
     masks.push(batch.masks);

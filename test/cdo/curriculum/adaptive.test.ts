@@ -33,8 +33,9 @@ async function course({
   let epochNow = 0;
   const skill = fake.skill ?? (() => 1);
   const made = fakeSurroundings({ ...fake, seed, skill: (s) => skill(s) });
-  const start = async () => {
+  const start = async (saved?: unknown) => {
     const hook = createSynthesisHook(config, { seed });
+    if (saved !== undefined) hook.loadState?.(saved);
     await hook.begin?.(made.around);
     return hook;
   };
@@ -43,9 +44,7 @@ async function course({
   for (const at of positions(epochs)) {
     epochNow = at.epoch;
     if (cuts.includes(epochNow)) {
-      const saved = JSON.parse(JSON.stringify(hook.state?.()));
-      hook = await start();
-      hook.loadState?.(saved);
+      hook = await start(JSON.parse(JSON.stringify(hook.state?.())));
     }
     seen.push({ synthesis: hook.synthesis(at), scalars: hook.scalars(at) });
     for (let step = 0; step < 3; step++) hook.observe?.(none, loss(epochNow, step), noBatch);
@@ -101,6 +100,21 @@ describe("the mastery gate", () => {
     expect(new Set(places).size).toBe(3);
     expect(places.every((place) => ![1, 3].includes(place))).toBe(true);
     for (const look of looks) expect([look.places, look.key]).toEqual([places, key]);
+  });
+
+  test("refuses to look at more than fits in memory", async () => {
+    const { around } = fakeSurroundings({ skill: () => 1, labels: [0, 0, 0, 0, 0] });
+    const big = {
+      ...around.set,
+      async *probe(...looked: Parameters<typeof around.set.probe>) {
+        for await (const batch of around.set.probe(...looked)) yield { ...batch, side: 8192 };
+      },
+    };
+    const hook = createSynthesisHook({ gate: { axes: { freq: {} } } }, { seed: 1 });
+    const [at] = positions(2);
+    await expect(hook.endEpoch?.(at!, { ...around, set: big })).rejects.toThrow(
+      "curriculum: probe: 5 images of 8192 x 8192 pixels are more than fit in memory; lower probe to 1 or",
+    );
   });
 
   test("looks at other boxes where no image of the probe got one, the same ones each time", async () => {
