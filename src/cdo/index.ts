@@ -8,6 +8,7 @@ export {
   curriculumOfTokens,
   curriculumOfWords,
   nameOfCurriculum,
+  parseScores,
 } from "./curriculum/index.ts";
 export { Cdo, type CdoOptions, createCdo } from "./detector.ts";
 export { type CdoLossOptions, cdoLoss } from "./loss.ts";

@@ -15,6 +15,7 @@ import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { StateDict } from "../models/index.ts";
 import { defined } from "./defined.ts";
+import { withScores } from "./difficulty-scores.ts";
 import { flag, type Settings, whole } from "./flags.ts";
 import { backbone, batchSize, epochs, imageSize, precision } from "./options.ts";
 
@@ -208,7 +209,7 @@ function cdoCurriculum(given: unknown, tokens: unknown): CurriculumConfig | null
     throw new LoupeError("config", "--curriculum and --augm-red: give one of them");
   }
   if (tokens !== undefined) return curriculumOfTokens(tokens as readonly string[]);
-  if (!Array.isArray(given)) return given as CurriculumConfig | undefined;
+  if (!Array.isArray(given)) return given ? withScores(given) : (given as null | undefined);
   return curriculumOfWords(given as readonly string[], "--curriculum") ?? null;
 }
 

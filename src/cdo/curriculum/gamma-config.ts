@@ -31,7 +31,7 @@ export function gammaConfig(
   const config = definedOf(asObject(given, where));
   fields.refuseUnknown("config", where, config, known);
   fields.checkFields("config", where, config, ends);
-  const own = config.schedule ?? { name: "linear" };
+  const { schedule: own = { name: "linear" } } = config;
   const schedule = scheduleConfig(own, `${where}.schedule`);
   const { from, to } = config as unknown as GammaConfig;
   if (config.abnormal === undefined) return { from, to, schedule };

@@ -30,7 +30,7 @@ export function namedConfig(
   const filled = { ...defaults, ...config, name };
   fields.checkFields("config", where, filled, rules);
   if (!schedule) return filled;
-  const own = config.schedule ?? { name: "linear" };
+  const { schedule: own = { name: "linear" } } = config;
   return {
     ...filled,
     schedule: scheduleConfig(own, `${where}.schedule`, schedule),

@@ -77,16 +77,16 @@ const rules = {
 export function orderConfig(given: unknown, where: string): CompleteOrder {
   const config = definedOf(asObject(given, where));
   fields.refuseUnknown("config", where, config, rules);
-  const { ordering = "curriculum", difficulty, pacing } = config;
+  const { ordering = "curriculum", difficulty, pacing = { name: "continuous" } } = config;
   fields.checkFields("config", where, { ordering }, { ordering: rules.ordering });
   if (ordering === "random" && difficulty !== undefined) {
     const next = 'leave it out, or take another ordering than "random"';
     throw new LoupeError("config", `${where}: difficulty has no effect on a random order; ${next}`);
   }
-  const hard = difficulty ?? { name: "teacher-knn" };
+  const hard = difficulty === undefined ? { name: "teacher-knn" } : difficulty;
   return {
     ordering: ordering as CompleteOrder["ordering"],
     ...(ordering === "random" ? {} : { difficulty: difficultyConfig(hard, `${where}.difficulty`) }),
-    pacing: pacingConfig(pacing ?? { name: "continuous" }, `${where}.pacing`),
+    pacing: pacingConfig(pacing, `${where}.pacing`),
   };
 }
