@@ -10,22 +10,41 @@ import type { Work } from "./predicting.ts";
 export type WriteFile = (name: string, bytes: Uint8Array) => Promise<void>;
 
 /**
- * A name for each image, `broken_large/000` for `bottle/test/broken_large/000.png`: as masks are named, so that
- * `loupe metrics` pairs them.
+ * A name for each image, no two alike: `broken_large/000` for `bottle/test/broken_large/000.png`, as masks are named, so that
+ * `loupe metrics` pairs them; `bottle/broken_large/000` where there are several classes; with its ending, or its whole path,
+ * where that is not enough.
  */
 export function namesOf(
   root: string,
   samples: readonly Pick<Sample, "path" | "className">[],
 ): string[] {
-  const names = samples.map(({ path, className }) => {
-    const below = relative(root, path).replaceAll("\\", "/");
-    const inClass = below.startsWith(`${className}/`) ? below.slice(className.length + 1) : below;
-    return inClass.replace(/^(test|train)\//i, "");
+  const isOne = new Set(samples.map(({ className }) => className)).size === 1;
+  const paths = samples.map(({ path }) => relative(root, path).replaceAll("\\", "/"));
+  const names = samples.map(({ className }, i) => {
+    const below = paths[i] as string;
+    const isIn = below.startsWith(`${className}/`);
+    const inClass = (isIn ? below.slice(className.length + 1) : below).replace(split, "");
+    return isOne || !isIn ? inClass : `${className}/${inClass}`;
   });
   const plain = names.map((name) => name.replace(/\.[^./]*$/, ""));
-  return plain.map((name, i) =>
-    plain.indexOf(name) === plain.lastIndexOf(name) ? name : (names[i] as string),
-  );
+  const [plainCounts, nameCounts] = [countsOf(plain), countsOf(names)];
+  const taken = new Set<string>();
+  return paths.map((path, i) => {
+    const [short, name] = [plain[i] as string, names[i] as string];
+    const isUnique = [plainCounts.get(short) === 1, nameCounts.get(name) === 1, true];
+    const free = [short, name, path].find((one, k) => isUnique[k] && !taken.has(one));
+    const chosen = free ?? `${path}.${i}`;
+    taken.add(chosen);
+    return chosen;
+  });
+}
+
+const split = /^(test|train)\//i;
+
+function countsOf(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
 }
 
 /** `[H, W]` float32 each. */
