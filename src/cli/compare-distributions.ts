@@ -54,7 +54,11 @@ async function countRun(
   const tested = await attempt(() => reader.open(run.path));
   if (!tested) return undefined;
   const own = imagesOf(run, tested.images);
-  if (own.length === 0) return undefined;
+  if (own.length === 0) {
+    const why = tested.lost ?? `${run.path}: it has no labelled test images of ${run.className}`;
+    terminal.warn(`${why}; not in the distributions`);
+    return undefined;
+  }
   const pixels = await attempt(() => countPixels(tested, own));
   return {
     name: row,
@@ -79,8 +83,8 @@ async function countPixels(
   own: readonly TestedImage[],
 ): Promise<Distribution | undefined> {
   const images = own.filter((image) => tested.mapped.has(image));
-  if (images.length === 0) throw new LoupeError("data", withoutMaps(tested));
   if (tested.lost !== undefined) throw new LoupeError("data", tested.lost);
+  if (images.length === 0) throw new LoupeError("data", withoutMaps(tested));
   // where a defective image has no mask, nobody knows which of its pixels are
   const known = images.filter(({ label, sample }) => label === 0 || sample?.maskPath !== undefined);
   if (known.length === 0) return undefined;

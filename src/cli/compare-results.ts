@@ -71,9 +71,11 @@ export class ResultReader {
     const rows = await scoresOf(folder, next);
     const { samples, lost, root } = await this.#samples(path, record);
     const paths = rows.map((row) => relative(root, join(root, row.path)).replaceAll("\\", "/"));
+    const classes = new Set([...samples.values()].map(({ className }) => className));
+    const [other = record.data.class] = classes; // of images that are gone
     const named = paths.map((key) => ({
       path: join(root, key),
-      className: samples.get(key)?.className ?? record.data.class,
+      className: samples.get(key)?.className ?? other,
     }));
     const names = namesOf(root, named);
     const all = rows.map(({ label, score }, i) => {

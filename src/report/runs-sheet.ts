@@ -52,7 +52,7 @@ export interface SheetCells {
 }
 
 export interface RunsSheetOptions {
-  /** Side of the square that a picture fits, 48 to 1024 pixels; 112 if not given. */
+  /** Side of the square that a picture fits, 48 to 1024 pixels; 120 if not given. */
   readonly panel?: number;
   /** Images side by side, 1 to 100; what is more goes on below. 12 if not given. */
   readonly columns?: number;
@@ -109,7 +109,7 @@ interface Layout {
 
 function checked(
   sections: readonly RunsSection[],
-  { panel = 112, columns = 12 }: RunsSheetOptions,
+  { panel = 120, columns = 12 }: RunsSheetOptions,
 ): { panel: number; columns: number } {
   if (!Number.isInteger(panel) || panel < 48 || panel > 1024) {
     const rule = "pictures must be 48 to 1024 pixels large";
@@ -231,7 +231,8 @@ function drawColumn(
     const heat = result && heatOverlay(small, result.map, scale);
     drawCell(image, heat, [x, y], panel, panel);
     if (!result) said(image, "no map", [x, y], panel);
-    else drawScore(image, { score: result.score, label }, threshold, [x, y + panel + 14], panel);
+    else
+      drawScore(image, { score: result.score, label }, threshold, [x, y + panel + 14], panel - 6);
   });
 }
 

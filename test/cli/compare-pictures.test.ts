@@ -32,13 +32,13 @@ function put(path: string, content: string | Uint8Array): void {
   writeFileSync(full, content);
 }
 
-const photo = plain(112, 112, [60, 90, 120]);
+const photo = plain(120, 120, [60, 90, 120]);
 /** The right half is defective. */
 const mask: Image = makeImage(
-  112,
-  112,
+  120,
+  120,
   1,
-  Uint8Array.from({ length: 112 * 112 }, (_, i) => (i % 112 < 56 ? 0 : 255)),
+  Uint8Array.from({ length: 120 * 120 }, (_, i) => (i % 120 < 60 ? 0 : 255)),
 );
 const images = ["crack/000", "crack/001", "good/000", "good/001", "good/002"];
 
@@ -60,14 +60,14 @@ const mapOf = (image: string, value: number): Float32Array =>
   );
 
 /** A run as `loupe train` leaves it. */
-function putRun(name: string, value = 1): string {
+function putRun(name: string, value = 1, more: object = {}): string {
   const data = { root: join(folder, "data"), class: "nut", layout: null, testFraction: null };
   const options = { threshold: null, maskThreshold: null, evaluateEvery: null };
   const written = {
     name,
     class: "nut",
     values: [0.5],
-    data: { ...data, fingerprint: "" },
+    data: { ...data, fingerprint: "", ...more },
     options: { ...options, maps: true, images: false },
     record: { weights: {}, environment: {} },
   };
@@ -104,7 +104,7 @@ async function loupe(...args: readonly string[]) {
 const sheetPath = () => join(folder, "sheet.png");
 const sheet = () => decodeImage(readFileSync(sheetPath()));
 const left = 20 + 190;
-const rowOf = (run: number) => 46 + 36 + 2 * 116 + run * (112 + 22);
+const rowOf = (run: number) => 46 + 36 + 2 * 124 + run * (120 + 22);
 /** The heat map of a crack in the sheet. */
 const heat = (value: number) =>
   heatOverlay(photo, { width: size, height: size, data: mapOf("crack", value) }, scaleOf(value));
@@ -119,11 +119,11 @@ describe("--sheet", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(`written to ${sheetPath()}\n`);
     const image = await sheet();
-    expect(image.width).toBe(left + 4 * 116 - 4 + 20);
-    expect(part(image, left, 82, 112, 112)).toEqual(photo);
-    expect(part(image, left, rowOf(0), 112, 112)).toEqual(heat(1));
-    expect(part(image, left, rowOf(1), 112, 112)).toEqual(heat(7));
-    expect(part(image, left + 2 * 116, rowOf(0), 112, 112)).toEqual(photo);
+    expect(image.width).toBe(left + 4 * 124 - 4 + 20);
+    expect(part(image, left, 82, 120, 120)).toEqual(photo);
+    expect(part(image, left, rowOf(0), 120, 120)).toEqual(heat(1));
+    expect(part(image, left, rowOf(1), 120, 120)).toEqual(heat(7));
+    expect(part(image, left + 2 * 124, rowOf(0), 120, 120)).toEqual(photo);
   });
 
   test("--images-per-defect says how many of each kind, 0 takes all", async () => {
@@ -134,8 +134,8 @@ describe("--sheet", () => {
       await loupe("--sheet", sheetPath(), "--images-per-defect", n, ...table());
       return (await sheet()).width;
     };
-    expect(await width("1")).toBe(left + 2 * 116 - 4 + 20);
-    expect(await width("0")).toBe(left + 5 * 116 - 4 + 20);
+    expect(await width("1")).toBe(left + 2 * 124 - 4 + 20);
+    expect(await width("0")).toBe(left + 5 * 124 - 4 + 20);
     const wrong = await loupe("--sheet", sheetPath(), "--images-per-defect", "-1");
     expect(wrong.code).toBe(2);
   });
@@ -150,7 +150,7 @@ describe("--sheet", () => {
     expect(stderr).toBe(
       `warning: ${a}: it has no maps (maps/*.npy); write them with \`loupe test ${a} --with-maps\`; not on the sheet\n`,
     );
-    expect(part(await sheet(), left, rowOf(0), 112, 112)).toEqual(heat(7));
+    expect(part(await sheet(), left, rowOf(0), 120, 120)).toEqual(heat(7));
   });
 
   test("with no run to show it is an error, and no file is written", async () => {
@@ -173,7 +173,7 @@ describe("--sheet", () => {
     expect(lost.stderr).toContain(a);
     const found = await loupe("--sheet", sheetPath(), "--data", join(folder, "moved"), ...table());
     expect([found.code, found.stderr]).toEqual([0, ""]);
-    expect(part(await sheet(), left, rowOf(0), 112, 112)).toEqual(heat(1));
+    expect(part(await sheet(), left, rowOf(0), 120, 120)).toEqual(heat(1));
   });
 
   test("a damaged map leaves its cell empty, and a map that is a link is not followed", async () => {
@@ -188,7 +188,7 @@ describe("--sheet", () => {
     expect(stderr).toContain("1 of 5 test images have no map or no photo any more");
     const image = await sheet();
     expect(part(image, left, rowOf(0), 20, 20)).toEqual(plain(20, 20, [243, 243, 245]));
-    expect(part(image, left + 116, rowOf(0), 112, 112)).toEqual(heat(1));
+    expect(part(image, left + 124, rowOf(0), 120, 120)).toEqual(heat(1));
   });
 
   test("paths in scores.csv that lead elsewhere are no images", async () => {
@@ -201,7 +201,32 @@ describe("--sheet", () => {
     const { code, stderr } = await loupe("--sheet", sheetPath(), ...table());
     expect(code).toBe(0);
     expect(stderr).toContain(`${a}: 3 of 4 test images have no map or no photo any more`);
-    expect((await sheet()).width).toBe(left + 116 - 4 + 20);
+    expect((await sheet()).width).toBe(left + 124 - 4 + 20);
+  });
+
+  test("of a model of several classes each class has its own images", async () => {
+    putData();
+    put("data/bolt/train/good/000.png", encodePng(photo));
+    put("data/bolt/test/good/000.png", encodePng(plain(40, 40, [1, 2, 3])));
+    putRun("a", 1, { class: "all", classes: ["bolt", "nut"] });
+    const metrics = { mAUROC_sp_max: 0.5 };
+    const evaluation = { event: "evaluation", epoch: 1, metrics };
+    const classes = { bolt: metrics, nut: metrics };
+    const events = [{ ...evaluation, classes }, { event: "end" }];
+    put("runs/a/log.jsonl", events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    const rows = ["bolt/test/good/000.png,good,0.1,x", "nut/test/good/000.png,good,0.1,x"];
+    put("runs/a/scores.csv", scores(rows));
+    const zeros = writeNpy(mapOf("good", 1), [size, size]);
+    for (const map of ["bolt/good/000", "nut/good/000"]) {
+      put(`runs/a/maps/${map}.npy`, zeros);
+    }
+    const { code, stderr } = await loupe("--sheet", sheetPath(), ...table());
+    expect([code, stderr]).toEqual([0, ""]);
+    const image = await sheet();
+    const photoOf = (section: number) =>
+      part(image, left, section * (rowOf(1) + 14) + 82, 120, 120);
+    expect(photoOf(0)).toEqual(plain(120, 120, [1, 2, 3]));
+    expect(photoOf(1)).toEqual(photo);
   });
 
   test("must be a .png", async () => {

@@ -89,8 +89,8 @@ describe("a sheet of several runs", () => {
     expect(() => runsSheet([section], { panel: 47 })).toThrow("48 to 1024 pixels large, got 47");
     expect(() => runsSheet([section], { columns: 0 })).toThrow("columns must be 1 to 100, got 0");
     const columns = Array.from({ length: 3000 }, () => section.columns[0]!);
-    expect(() => runsSheet([{ ...section, columns }], { panel: 112 })).toThrow(
-      /3000 images would make a picture of 1618 × \d+ pixels, at most 60 million are drawn; take fewer images or runs/,
+    expect(() => runsSheet([{ ...section, columns }], { panel: 120 })).toThrow(
+      /3000 images would make a picture of 1714 × \d+ pixels, at most 60 million are drawn; take fewer images or runs/,
     );
   });
 });
