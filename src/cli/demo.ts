@@ -8,7 +8,7 @@ import type { Device } from "../core/index.ts";
 import { demoProducts, encodePng, readImage, writeDemo } from "../data/index.ts";
 import type { Prediction } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { listWeights } from "../models/index.ts";
+import { findWeights } from "../models/index.ts";
 import { contactSheet, histogram, type SheetSection } from "../report/index.ts";
 import type { CommandSpec, Outcome } from "./command.ts";
 import { defined } from "./defined.ts";
@@ -18,6 +18,7 @@ import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod } from "./methods.ts";
 import {
   adapter,
+  backbone,
   epochs,
   imageSize,
   memoryLimit,
@@ -28,7 +29,7 @@ import {
 } from "./options.ts";
 import { namesOf } from "./pictures.ts";
 import type { Work } from "./predicting.ts";
-import { loadTeacher, randomWeights, withDevice } from "./session.ts";
+import { loadTeacher, withDevice } from "./session.ts";
 import { beginRun } from "./train-begin.ts";
 import type { FinishedRun } from "./train-finish.ts";
 import { describeRuns } from "./train-report.ts";
@@ -41,6 +42,7 @@ const settings = z.strictObject({
     value: "name",
   }),
   output: output("where everything goes; default ./demo"),
+  backbone,
   epochs,
   imageSize,
   weights,
@@ -50,15 +52,18 @@ const settings = z.strictObject({
   plans,
 });
 
-/** Small pictures, few steps, hence a larger learning rate and less blur than for real data. */
+/**
+ * The packaged frozen network, so that nothing is downloaded. Small pictures, small batches and few steps, hence a larger learning
+ * rate and less blur than for real data.
+ */
 const quick = {
-  backbone: "resnet18",
-  imageSize: 64,
-  epochs: 10,
-  batchSize: 8,
+  backbone: "resnet10_half",
+  imageSize: 128,
+  epochs: 20,
+  batchSize: 4,
   learningRate: 0.004,
   detour: false,
-  sigma: 1.5,
+  sigma: 2.5,
   scoreRatio: 0.003,
 } as const;
 
@@ -67,8 +72,12 @@ export const demo: CommandSpec = {
   summary:
     "Shows it all in a minute: makes images of three products, trains, and finds their defects",
   description:
-    "Without downloaded weights the frozen network is random, so the numbers are modest; `loupe weights fetch resnet18` changes that.",
-  examples: ["loupe demo", "loupe demo --class washer --epochs 40 --output /tmp/washer"],
+    "The frozen network comes with the package: a small one that was trained on drawn textures. One that knows photos, such as ImageNet's ResNet-18, finds more.",
+  examples: [
+    "loupe demo",
+    "loupe demo --class washer --epochs 40 --output /tmp/washer",
+    "loupe demo --weights resnet18.tv_in1k",
+  ],
   settings,
   async run({ read, terminal }) {
     const { settings: told } = await read(settings);
@@ -102,14 +111,13 @@ async function trainProducts(
   { folder, data, told, device }: DemoJob,
   work: Work,
 ): Promise<FinishedRun[]> {
-  const { epochs: longer, imageSize: larger } = told;
-  const chosen = { ...quick, ...defined({ epochs: longer, imageSize: larger }) };
+  const { epochs: longer, imageSize: larger, weights: source } = told;
+  const network =
+    told.backbone ?? (source === undefined ? undefined : findWeights(source)?.backbone);
+  const given = defined({ backbone: network, epochs: longer, imageSize: larger });
+  const chosen = { ...quick, ...given };
   const method = findMethod("cdo");
-  const teacher = await loadTeacher(
-    told.weights ?? (await cachedWeights()),
-    chosen.backbone,
-    work.terminal,
-  );
+  const teacher = await loadTeacher(source, chosen.backbone, work.terminal);
   const runs: FinishedRun[] = [];
   for (const className of products) {
     const place = { className, path: join(folder, className), resume: false };
@@ -118,13 +126,6 @@ async function trainProducts(
     runs.push(await beginRun({ place, told: asTrain, method, device, teacher }, work));
   }
   return runs;
-}
-
-/** The backbone's weights if they were fetched before; a demo downloads nothing. */
-async function cachedWeights(): Promise<string> {
-  const statuses = await listWeights();
-  const here = statuses.find(({ entry, cached }) => cached && entry.backbone === quick.backbone);
-  return here?.entry.name ?? randomWeights;
 }
 
 /** A few images of each kind. */

@@ -232,7 +232,9 @@ describe("doctor and the rest", () => {
       LOUPE_WEIGHTS_DIR: file("no-weights"),
     }).done;
     expect(run.code).toBe(0);
-    expect(run.stderr).toMatch(/warning: the frozen network is RANDOM/);
+    expect(run.stderr).not.toMatch(/RANDOM|fetch/); // its weights come with the package
+    const { weights, config } = JSON.parse(readFileSync(file("show/tile/run.json"), "utf8"));
+    expect([config.backbone, weights.source]).toEqual(["resnet10_half", "resnet10_half.textures"]);
     expect(run.stdout).toMatch(/scores of tile\n.*good \(6\).*defective \(12\).*image AUROC +\d/s);
     const sheet = await readImage(file("show/contact-sheet.png"));
     expect(sheet.width).toBe(1280);

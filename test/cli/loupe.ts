@@ -1,6 +1,6 @@
 /** Runs the command line as its users do: a process of its own, from a bundle of src/. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
@@ -32,6 +32,7 @@ export function prepareLoupe(): void {
     bundle = mkdtempSync(join(cache, "loupe-"));
     folder = mkdtempSync(join(tmpdir(), "loupe-test-"));
     copyFileSync(join(root, "package.json"), join(bundle, "package.json"));
+    cpSync(join(root, "weights"), join(bundle, "weights"), { recursive: true });
     await build({
       entryPoints: [join(root, "src/cli/main.ts")],
       outfile: join(bundle, "dist/cli/main.js"),
