@@ -8,6 +8,7 @@ import { relative } from "node:path";
 import {
   checkDataset,
   type Dataset,
+  type Mode,
   readMeta,
   type Sample,
   type ScanOptions,
@@ -116,13 +117,29 @@ async function refuseOverlap({ train, test, root }: Dataset): Promise<void> {
   throw new LoupeError("config", `${root}: ${what}; ${next}`);
 }
 
-/** Throws `data` when there is nothing to train on. */
-export function requireTraining({ root, train, classes }: Dataset): void {
+/** Throws `data` when there is nothing to train on, or less than what a mode drew. */
+export function requireTraining(
+  { root, train, classes }: Pick<Dataset, "root" | "train" | "classes">,
+  mode?: Mode,
+): void {
   const empty = classes.find((name) => !train.some(({ className }) => className === name));
-  if (empty === undefined && train.length > 0) return;
-  const next = "put some into train/good (or good); `loupe data check` says what was found";
-  const name = empty ?? "any";
-  throw new LoupeError("data", `${root}: class ${name} has no normal images to train on; ${next}`);
+  if (empty !== undefined || train.length === 0) {
+    const next = "put some into train/good (or good); `loupe data check` says what was found";
+    const name = empty ?? "any";
+    throw new LoupeError(
+      "data",
+      `${root}: class ${name} has no normal images to train on; ${next}`,
+    );
+  }
+  const [, kind, drawn] = /^(few_shot|semi)(\d+)$/.exec(mode ?? "") ?? [];
+  for (const name of kind ? classes : []) {
+    const own = train.filter(({ className }) => className === name);
+    const left = kind === "semi" ? own.filter(({ label }) => label === 1) : own;
+    if (left.length >= Number(drawn)) continue;
+    const rule = `of the ${drawn} images drawn of class ${name} only ${left.length} can be used`;
+    const next = "repair them and their masks, or draw others with --split-seed";
+    throw new LoupeError("data", `mode ${mode}: ${rule}; ${next}`);
+  }
 }
 
 /** SHA-256 over names and sizes of the training images, and of the masks of real anomalies: has the data set changed since? */

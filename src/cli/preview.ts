@@ -41,7 +41,7 @@ const settings = z.strictObject({
   ),
   layout,
   testFraction,
-  imageSize: flag(whole(1), "side of the square network input, pixels; default 256", {
+  imageSize: flag(whole(1).max(8192), "side of the square network input, pixels; default 256", {
     value: "pixels",
   }),
   methodVersion: flag(

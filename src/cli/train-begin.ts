@@ -40,7 +40,7 @@ export async function beginRun(
   const choice = choiceOf(settings, place.classes ?? [place.className]);
   const reading = { label: place.className, maskThreshold: settings.maskThreshold };
   const dataset = await openData(choice, reading, terminal);
-  requireTraining(dataset);
+  requireTraining(dataset, choice.mode);
   planThreshold(settings.threshold, dataset);
   const precision = choosePrecision(wantedPrecision(settings), device, terminal);
   const config = method.config({ ...settings, precision });

@@ -38,9 +38,10 @@ export function metaDataset(
   const reader = new Reader(folder, file);
   const { train, test } = reader.parse(text);
   const found = sortedSet([...train.keys(), ...test.keys()]);
+  if (found.length === 0) throw reader.error("it names no class; is it the right file?");
   const strange = wanted?.find((name) => !found.includes(name));
   if (strange !== undefined) {
-    throw reader.error(`no class "${strange}"; there is ${found.join(", ") || "none"}`);
+    throw reader.error(`no class "${strange}"; there is ${found.join(", ")}`);
   }
   const classes = found.filter((name) => wanted?.includes(name) ?? true);
   const samples = (lists: ReadonlyMap<string, readonly Entry[]>) =>

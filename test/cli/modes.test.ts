@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { openData } from "../../src/cli/class-data.ts";
+import { openData, requireTraining } from "../../src/cli/class-data.ts";
 import { choiceOf } from "../../src/cli/data-choice.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
-import { modes, scanFolder, splitMode, writeDemo } from "../../src/data/index.ts";
+import { type Mode, modes, scanFolder, splitMode, writeDemo } from "../../src/data/index.ts";
 import { type Finished, folder, loupe, prepareLoupe, start } from "./loupe.ts";
 
 prepareLoupe();
@@ -193,6 +193,24 @@ describe("a mode", () => {
     expect(both.code).toBe(2);
     expect(both.stderr).toMatch(/--meta and --mode: the file says which images/);
     expect(existsSync(file("no"))).toBe(false);
+  });
+
+  test("whose drawn images can't be used is refused, for with fewer it would be another", async () => {
+    const path = file("torn");
+    cpSync(file("data", "tile"), path, { recursive: true });
+    for (const name of readdirSync(path, { recursive: true, encoding: "utf8" })) {
+      if (name.endsWith("_mask.png")) writeFileSync(join(path, name), "torn");
+    }
+    const silent = { write: () => true };
+    const terminal = new Terminal({ stdout: silent, stderr: silent, now: () => 0 });
+    const require = async (mode: Mode) => {
+      const choice = choiceOf({ data: path, mode } as never, undefined);
+      requireTraining(await openData(choice, { label: "torn" }, terminal), mode);
+    };
+    await expect(require("semi5")).rejects.toThrow(
+      "mode semi5: of the 5 images drawn of class torn only 0 can be used; repair them and their masks, or draw others with --split-seed",
+    );
+    await require("few_shot4");
   });
 
   test("a metadata file of another folder is told by its missing files, and a class that it lacks by its name", async () => {

@@ -131,7 +131,9 @@ test("one of several classes can be read, and one that is in neither list is nam
   expect(() => read(meta, undefined, ["a", "c"])).toThrow(
     'meta: m.json: no class "c"; there is a, b',
   );
-  expect(() => read({ train: {}, test: {} }, undefined, ["c"])).toThrow("there is none");
+  expect(() => read({ train: {}, test: {} }, undefined, ["c"])).toThrow(
+    "m.json: it names no class",
+  );
 });
 
 test("missing files are counted and the first are named", () => {
@@ -213,6 +215,10 @@ test("a symbolic link that leaves the folder is no way out, one inside it is fol
 
 test("a missing metadata file is told, and one that is too large is not read", async () => {
   const root = await makeTree(["a/1.png", ["big.json", ""]]);
+  await writeFile(join(root, "none.json"), '{"train": {}, "test": {}}');
+  await expect(readMeta(root, join(root, "none.json"))).rejects.toThrow(
+    "none.json: it names no class; is it the right file?",
+  );
   await expect(readMeta(root, join(root, "no.json"))).rejects.toThrow("no.json: no such file");
   const { truncate } = await import("node:fs/promises");
   await truncate(join(root, "big.json"), 256 * 2 ** 20 + 1);
