@@ -2,6 +2,7 @@
  * Progress with rate and time left. On a terminal it is one line that is rewritten; elsewhere a plain line now and then, so
  * that a log file stays readable.
  */
+import { harmless } from "./harmless.ts";
 import type { Output } from "./terminal.ts";
 
 export interface MeterOptions {
@@ -80,7 +81,8 @@ export class Meter {
     const rate = this.rate();
     const left = rate > 0 ? `, ${formatSeconds((this.#total - done) / rate)} left` : "";
     const speed = rate > 0 ? `, ${formatRate(rate)} ${this.#unit}/s` : "";
-    const text = `${this.#label}: ${done}/${this.#total} ${this.#unit}${note && `, ${note}`}${speed}${left}`;
+    const said = `${this.#label}: ${done}/${this.#total} ${this.#unit}${note && `, ${note}`}${speed}${left}`;
+    const text = harmless(said);
     if (!this.#moving) {
       this.#out.write(`${text}\n`);
       return;

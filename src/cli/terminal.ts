@@ -3,6 +3,7 @@
  * progress and errors go to stderr. Colours and moving lines only where a terminal reads them.
  */
 import { styleText } from "node:util";
+import { harmless } from "./harmless.ts";
 import { Meter, type MeterOptions } from "./meter.ts";
 
 /** The part of a stream that is used here. */
@@ -48,24 +49,25 @@ export class Terminal {
 
   /** The result, whole. */
   result(text: string): void {
-    this.#options.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    const shown = harmless(text);
+    this.#options.stdout.write(shown.endsWith("\n") ? shown : `${shown}\n`);
   }
 
   /** What a person watching wants to know; not part of the result. */
   info(message: string): void {
-    if (this.#options.quiet === undefined) this.#line(message);
+    if (this.#options.quiet === undefined) this.#line(harmless(message));
     this.#tell("info", message);
   }
 
   warn(message: string): void {
     const { quiet } = this.#options;
     const part = quiet === undefined ? "" : `${quiet}: `;
-    this.#line(`${this.paint("yellow", "warning:")} ${part}${message}`);
+    this.#line(`${this.paint("yellow", "warning:")} ${harmless(`${part}${message}`)}`);
     this.#tell("warning", message);
   }
 
   error(message: string): void {
-    this.#line(`${this.paint("red", "error:")} ${message}`);
+    this.#line(`${this.paint("red", "error:")} ${harmless(message)}`);
   }
 
   /** Also sends what is said from now on to `listener`; returns how to stop. */

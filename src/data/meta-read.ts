@@ -11,7 +11,7 @@ import { trainable } from "./modes.ts";
 import { openFolder } from "./scan.ts";
 
 /** Real-IAD's images twice are about 80 MiB. */
-const mostBytes = 256 * 2 ** 20;
+const mostBytes = 128 * 2 ** 20;
 const shown = 5;
 
 /**

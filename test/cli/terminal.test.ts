@@ -40,6 +40,25 @@ test("only the result goes to stdout", () => {
   expect(err()).toBe("looking\nwarning: careful\nerror: no\n");
 });
 
+test("a name from outside can't steer the terminal, and JSON stays JSON", () => {
+  const { terminal, out, err } = fake({ isTTY: true, colour: true });
+  const name = "\u001b[2Ja\u202eb\r\u009bc.png";
+  const shown = "\\u001b[2Ja\\u202eb\\u000d\\u009bc.png";
+  terminal.info(name);
+  terminal.warn(name);
+  terminal.error(name);
+  expect(
+    err()
+      .split("\n")
+      .map((line) => line.slice(-shown.length)),
+  ).toEqual([shown, shown, shown, ""]);
+  terminal.result(JSON.stringify({ name, lines: "a\n\tb" }, null, 2));
+  expect(out()).not.toContain("\u009b");
+  expect(JSON.parse(out())).toEqual({ name, lines: "a\n\tb" });
+  terminal.meter({ label: name, total: 2, unit: "images" }).update(1);
+  expect(err()).toContain(`${shown}: 1/2`);
+});
+
 test("colours are used only where they are wanted", () => {
   const plain = fake();
   plain.terminal.warn("x");

@@ -221,9 +221,9 @@ test("a missing metadata file is told, and one that is too large is not read", a
   );
   await expect(readMeta(root, join(root, "no.json"))).rejects.toThrow("no.json: no such file");
   const { truncate } = await import("node:fs/promises");
-  await truncate(join(root, "big.json"), 256 * 2 ** 20 + 1);
+  await truncate(join(root, "big.json"), 128 * 2 ** 20 + 1);
   await expect(readMeta(root, join(root, "big.json"))).rejects.toThrow(
-    "268435457 bytes are more than the 268435456 allowed",
+    "134217729 bytes are more than the 134217728 allowed",
   );
 });
 
