@@ -3,7 +3,6 @@
  * differ, the image is abnormal.
  */
 import {
-  backward,
   concat,
   type Device,
   moveTogether,
@@ -29,33 +28,21 @@ import type {
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
-import {
-  type Backbone,
-  clipGradNorm,
-  FeatureExtractor,
-  type StateDict,
-  WeightAverage,
-} from "../models/index.ts";
+import { type Backbone, FeatureExtractor, type StateDict } from "../models/index.ts";
+import { Apprentice } from "./apprentice.ts";
 import { type CdoConfig, cdoConfig } from "./config.ts";
 import { type Curriculum, createCurriculum, type Surroundings } from "./curriculum/index.ts";
 import { type CdoLosses, type CdoLossOptions, cdoLosses } from "./loss.ts";
 import { unitFeatureLoss } from "./losses/index.ts";
 import { anomalyMap } from "./map.ts";
-import { createOptimiser, learningRateOf } from "./optimisation.ts";
 import {
-  createApprentice,
   createExpert,
-  createScaler,
   curriculumEntry,
   frozenPrefix,
   jsonOf,
   jsonTensor,
   loadPart,
-  modelPrefix,
   prefixed,
-  scalerPrefix,
-  split,
-  trainedPrefix,
 } from "./parts.ts";
 
 /** What a step takes: images, masks, and the numbers of the curriculum if there are any. */
@@ -94,13 +81,7 @@ export class Cdo implements Detector {
   readonly device: Device;
   readonly #config: CdoConfig;
   readonly #expert: FeatureExtractor;
-  readonly #apprentice: Backbone;
-  readonly #optimiser: ReturnType<typeof createOptimiser>;
-  readonly #scaler: ReturnType<typeof createScaler>;
-  readonly #learningRate: (at: StepPosition) => number;
-  /** The apprentice with the average of its weights, which is then the model. */
-  readonly #averaged: Backbone | undefined;
-  readonly #average: WeightAverage | undefined;
+  readonly #apprentice: Apprentice;
   readonly #step: Program<Tensor[], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
@@ -120,33 +101,18 @@ export class Cdo implements Detector {
       ? createCurriculum(curriculum, { epochs, seed, batchSize, side })
       : undefined;
     const rng = new Rng(seed);
-    const made: { dispose(): void }[] = [];
-    const keep = <T extends { dispose(): void }>(part: T): T => {
-      made.push(part);
-      return part;
-    };
+    const expert = createExpert(device, config, teacher, frozen ? undefined : rng);
     try {
-      this.#scaler = createScaler(device, config);
-      if (this.#scaler) keep(this.#scaler);
-      const expert = keep(createExpert(device, config, teacher, frozen ? undefined : rng));
       this.#expert = new FeatureExtractor(expert);
       if (config.precision === "f16") moveTogether(expert.parameters()); // one launch makes their halves
       if (frozen) loadPart(expert, frozenPrefix, frozen);
-      this.#apprentice = keep(createApprentice(device, config, model ? undefined : rng));
-      if (model) loadPart(this.#apprentice, modelPrefix, model);
-      this.#optimiser = keep(createOptimiser(this.#apprentice.namedParameters(), config));
-      if (config.ema > 0) {
-        this.#averaged = keep(createApprentice(device, config, undefined));
-        if (config.precision === "f16") moveTogether(this.#averaged.parameters());
-        this.#average = keep(new WeightAverage(this.#apprentice, this.#averaged, config.ema));
-      }
+      this.#apprentice = new Apprentice(device, config, model ?? rng);
     } catch (error) {
-      for (const part of made) part.dispose();
+      expert.dispose();
       throw error;
     }
     this.device = device;
     this.#config = config;
-    this.#learningRate = learningRateOf(config);
     this.#hasRandomExpert = !teacher && !frozen;
     this.#record = record ?? true;
     this.#step = program(device, (images, masks, controls) => this.#learn(images, masks, controls));
@@ -185,12 +151,11 @@ export class Cdo implements Detector {
       throw new LoupeError("config", `cdo: imageSize is ${imageSize}, but ${rule}; ${next}`);
     }
     const last = count % batchSize || Math.min(count, batchSize);
-    this.#apprentice.train().sizeCheck(imageSize, imageSize, last);
+    this.#apprentice.network.train().sizeCheck(imageSize, imageSize, last);
   }
 
   trainStep(images: Tensor, masks: Tensor, at: StepPosition): Tensor {
-    this.#optimiser.lr = this.learningRate(at);
-    if (this.#average) this.#average.step = at.iteration;
+    this.#apprentice.begin(at);
     const controls = this.#curriculum?.controls(at.epoch) ?? [];
     const numbers = Float32Array.from(controls);
     const more = controls.length > 0 ? [this.device.tensor(numbers, [numbers.length])] : [];
@@ -199,11 +164,9 @@ export class Cdo implements Detector {
   }
 
   #learn(images: Tensor, masks: Tensor, controls?: Tensor): Tensor {
-    const apprentice = this.#apprentice.train();
-    const [expert, own] = this.#look(images, apprentice);
+    const [expert, own] = this.#look(images, this.#apprentice.network.train());
     const { loss, parts } = this.#losses(expert, own, masks, controls);
-    this.#descend(loss, apprentice);
-    this.#average?.update();
+    this.#apprentice.descend(loss);
     return parts ? noGrad(() => concat([reshape(loss, [1]), parts], 0)) : loss;
   }
 
@@ -257,22 +220,6 @@ export class Cdo implements Detector {
     if (this.#around) await this.#curriculum?.endEpoch(epoch, this.#around);
   }
 
-  /** One step against the gradient. At half precision that of the scaled loss, and the step is skipped where it overflows. */
-  #descend(loss: Tensor, apprentice: Backbone): void {
-    const [scaler, optimiser, { clipNorm }] = [this.#scaler, this.#optimiser, this.#config];
-    const parameters = apprentice.parameters();
-    backward(loss, scaler?.currentScale(), { freeGraph: true });
-    if (scaler) {
-      const { foundInf } = scaler.unscale(parameters, clipNorm || Number.POSITIVE_INFINITY);
-      optimiser.step({ skip: foundInf });
-      scaler.update();
-    } else {
-      if (clipNorm > 0) clipGradNorm(parameters, clipNorm);
-      optimiser.step();
-    }
-    optimiser.zeroGrad();
-  }
-
   /** The features of both networks, finest first, in the precision of the config. */
   #look(images: Tensor, apprentice: Backbone): [expert: Tensor[], apprentice: Tensor[]] {
     return withPrecision(this.#config.precision, () => [
@@ -296,14 +243,14 @@ export class Cdo implements Detector {
 
   trainingMemory(): TrainingMemory {
     return {
-      networks: this.#apprentice.bytes + this.#expert.backbone.bytes + (this.#averaged?.bytes ?? 0),
-      optimiser: this.#optimiser.bytes,
+      networks: this.#apprentice.bytes + this.#expert.backbone.bytes,
+      optimiser: this.#apprentice.optimiserBytes,
       plan: this.#step.plan(...this.#types()),
     };
   }
 
   learningRate(at: StepPosition): number {
-    return this.#learningRate(at);
+    return this.#apprentice.learningRate(at);
   }
 
   preparePrediction(batchSize: number, options: PrepareOptions = {}): Promise<void> {
@@ -320,7 +267,7 @@ export class Cdo implements Detector {
     const [, h, w] = images.shape as [number, number, number, number];
     return noGrad(() =>
       this.device.scope(() => {
-        const [expert, own] = this.#look(images, this.#model.eval());
+        const [expert, own] = this.#look(images, this.#apprentice.model.eval());
         return anomalyMap(expert, own, [h, w], { ...this.#config, sigma });
       }),
     );
@@ -334,18 +281,12 @@ export class Cdo implements Detector {
     return withPrecision(this.#config.precision, () => this.#expert.forward(images));
   }
 
-  /** What is evaluated and saved. */
-  get #model(): Backbone {
-    return this.#averaged ?? this.#apprentice;
-  }
-
-  async modelState(): Promise<StateDict> {
-    return prefixed(modelPrefix, await this.#model.stateDict());
+  modelState(): Promise<StateDict> {
+    return this.#apprentice.modelState();
   }
 
   loadModelState(state: StateDict): void {
-    loadPart(this.#apprentice, modelPrefix, state);
-    if (this.#averaged) loadPart(this.#averaged, modelPrefix, state);
+    this.#apprentice.loadModelState(state);
   }
 
   async frozenState(): Promise<StateDict> {
@@ -358,38 +299,22 @@ export class Cdo implements Detector {
   }
 
   async trainingState(): Promise<StateDict> {
-    const moments = await this.#optimiser.stateDict();
-    const scale = await this.#scaler?.stateDict();
+    const state = await this.#apprentice.trainingState();
     const learned = this.#curriculum?.state();
-    const trained = this.#averaged ? await this.#apprentice.stateDict() : undefined;
-    return new Map([
-      ...moments,
-      ...prefixed(trainedPrefix, trained ?? new Map()),
-      ...prefixed(scalerPrefix, scale ?? new Map()),
-      ...(learned ? [[curriculumEntry, jsonTensor(learned)] as const] : []),
-    ]);
+    return learned ? new Map([...state, [curriculumEntry, jsonTensor(learned)]]) : state;
   }
 
   /** After `loadModelState`. */
   loadTrainingState(state: StateDict): void {
     const learned = state.get(curriculumEntry);
-    const [trained, others] = this.#averaged ? split(trainedPrefix, state) : [undefined, state];
-    const rest = new Map([...others].filter(([name]) => name !== curriculumEntry));
-    const [scale, moments] = this.#scaler ? split(scalerPrefix, rest) : [undefined, rest];
-    if (scale) this.#scaler?.checkState(scale);
-    this.#optimiser.loadStateDict(moments);
-    if (scale) this.#scaler?.loadStateDict(scale);
-    if (trained) loadPart(this.#apprentice, "", trained);
+    const rest = [...state].filter(([name]) => name !== curriculumEntry);
+    this.#apprentice.loadTrainingState(new Map(rest));
     this.#curriculum?.loadState(jsonOf(learned));
   }
 
   dispose(): void {
     this.#step.dispose();
     this.#map.dispose();
-    this.#scaler?.dispose();
-    this.#optimiser.dispose();
-    this.#average?.dispose();
-    this.#averaged?.dispose();
     this.#apprentice.dispose();
     this.#expert.dispose();
   }
