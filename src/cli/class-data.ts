@@ -8,6 +8,7 @@ import { relative } from "node:path";
 import {
   checkDataset,
   type Dataset,
+  findingsFor,
   type Mode,
   readMeta,
   type Sample,
@@ -48,11 +49,12 @@ export async function openData(
   { label, maskThreshold }: { readonly label: string; readonly maskThreshold?: number | undefined },
   terminal: Terminal,
 ): Promise<RunData> {
-  const { dataset, testRoot } = await chooseImages(choice);
+  const { dataset, testRoot, testLayout } = await chooseImages(choice);
   if (!choice.allowOverlap) await refuseOverlap(dataset);
   let meter: ReturnType<Terminal["meter"]> | undefined;
   const report = await checkDataset(dataset, {
     ...defined({ maskThreshold }),
+    testLayout,
     progress: (done, total) => {
       meter ??= terminal.meter({ label: `${label}: opening images`, total, unit: "images" });
       meter.update(done);
@@ -68,17 +70,19 @@ export async function openData(
 /** The images of a choice, as they are listed: nothing is opened. */
 export async function chooseImages(
   choice: DataChoice,
-): Promise<{ readonly dataset: Dataset; readonly testRoot: string }> {
+): Promise<{ readonly dataset: Dataset; readonly testRoot: string; readonly testLayout: string }> {
   const { mode, splitSeed, test } = choice;
   const base = await listed(choice);
   const dataset = mode ? splitMode(base, mode, splitSeed) : base;
-  if (!test) return { dataset, testRoot: dataset.root };
+  if (!test) return { dataset, testRoot: dataset.root, testLayout: dataset.layout };
   const other =
     test.root === choice.root
       ? await sameFolder(choice, dataset)
       : await openTest(choice, dataset.classes, test);
-  const findings = [...dataset.findings, ...other.findings];
-  return { dataset: { ...dataset, test: other.test, findings }, testRoot: other.root };
+  const all = [...findingsFor("train", dataset.findings), ...findingsFor("test", other.findings)];
+  const findings = [...new Map(all.map((f) => [`${f.file}\0${f.message}`, f])).values()];
+  const { test: tested, root: testRoot, layout: testLayout } = other;
+  return { dataset: { ...dataset, test: tested, findings }, testRoot, testLayout };
 }
 
 /** Other classes of the folder; of those trained on what their mode leaves for the test. */

@@ -1,5 +1,6 @@
 /** The report of `checkFolder` as text for a terminal: what was found, then what is wrong, worst first. */
-import type { CheckReport, ClassSummary } from "./check.ts";
+import type { CheckReport } from "./check.ts";
+import type { ClassSummary } from "./check-summary.ts";
 import type { Finding, Level } from "./finding.ts";
 
 const titles: Record<Level, string> = {

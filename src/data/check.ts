@@ -3,25 +3,13 @@
  * `loupe data check`. It never stops at a problem; what is unusable is missing from the data set it hands back.
  */
 import { readFile } from "#codec";
-import { type Dataset, grouped, type Sample, type ScanOptions } from "./dataset.ts";
+import { type ClassSummary, summaries } from "./check-summary.ts";
+import type { Dataset, Sample, ScanOptions } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import type { Finding } from "./finding.ts";
 import type { Image } from "./image.ts";
 import { decodeMask, type MaskOptions, sizeFinding } from "./mask.ts";
 import { layoutNamed, scanFolder } from "./scan.ts";
-
-/**
- * What one class consists of. `trainDefective`: how many of the training images are real anomalies, absent for none.
- * `sizes`: how many images have which size, as "256x256".
- */
-export type ClassSummary = {
-  readonly name: string;
-  readonly train: number;
-  readonly trainDefective?: number;
-  readonly testGood: number;
-  readonly defects: Readonly<Record<string, { images: number; masks: number }>>;
-  readonly sizes: Readonly<Record<string, number>>;
-};
 
 /** The result of a check. `dataset` holds only what can be used. */
 export type CheckReport = {
@@ -30,9 +18,15 @@ export type CheckReport = {
   readonly findings: readonly Finding[];
 };
 
-/** How to check: as scanning, and how masks are read; `progress` is told after every sample. */
+/**
+ * How to check: as scanning, and how masks are read; `progress` is told after every sample. `testLayout`: that of the test
+ * images if they are another data set's.
+ */
 export type CheckOptions = ScanOptions &
-  MaskOptions & { readonly progress?: (done: number, total: number) => void };
+  MaskOptions & {
+    readonly progress?: (done: number, total: number) => void;
+    readonly testLayout?: string;
+  };
 
 const atOnce = 4;
 
@@ -50,12 +44,17 @@ export async function checkDataset(
 ): Promise<CheckReport> {
   const listed = [...dataset.train, ...dataset.test];
   const samples = [...new Map(listed.map((sample) => [keyOf(sample), sample])).values()];
-  const numbered = layoutNamed(dataset.layout)?.numberedMasks ?? false;
-  const opening = numbered ? { maskThreshold: 0, ...options } : options;
+  const { layout, test } = dataset;
+  const [own, others] = [layout, options.testLayout ?? layout].map((name) => {
+    const numbered = layoutNamed(name)?.numberedMasks ?? false;
+    return numbered ? { maskThreshold: 0, ...options } : options;
+  });
+  const tested = new Set(test.map(keyOf));
+  const opening = (sample: Sample) => (tested.has(keyOf(sample)) ? others! : own!);
   const opened: Opened[] = [];
   for (let at = 0; at < samples.length; at += atOnce) {
     const group = samples.slice(at, at + atOnce);
-    opened.push(...(await Promise.all(group.map((sample) => openSample(sample, opening)))));
+    opened.push(...(await Promise.all(group.map((sample) => openSample(sample, opening(sample))))));
     options.progress?.(opened.length, samples.length);
   }
   const openedBy = new Map(samples.map((sample, i) => [keyOf(sample), opened[i]!]));
@@ -64,7 +63,7 @@ export async function checkDataset(
   const found = opened.flatMap((o) => o.findings);
   const findings = [...dataset.findings, ...found, ...copies(opened, dataset)];
   const kept = { ...dataset, train: keep(dataset.train), test: keep(dataset.test), findings };
-  return { dataset: kept, classes: summaries(kept, opened), findings };
+  return { dataset: kept, classes: summaries(kept, sizesOf(opened)), findings };
 }
 
 /** The same image may be listed twice, as another class's or with another mask. */
@@ -138,6 +137,9 @@ async function digest(bytes: Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(hash), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+const sizesOf = (opened: readonly Opened[]) =>
+  new Map(opened.flatMap(({ path, size }) => (size ? [[path, size] as const] : [])));
+
 /** Files with equal bytes; a test image that was trained on makes results look better than they are. */
 function copies(opened: readonly Opened[], dataset: Dataset): Finding[] {
   const trained = new Set(dataset.train.map(({ path }) => path));
@@ -157,41 +159,4 @@ function copies(opened: readonly Opened[], dataset: Dataset): Finding[] {
     });
   }
   return findings;
-}
-
-function summaries(dataset: Dataset, opened: readonly Opened[]): ClassSummary[] {
-  const sizeOf = new Map(opened.flatMap(({ path, size }) => (size ? [[path, size] as const] : [])));
-  const trained = grouped(dataset.train, ({ className }) => className);
-  const tested = grouped(dataset.test, ({ className }) => className);
-  return dataset.classes.map((name) => {
-    return summary(name, trained.get(name) ?? [], tested.get(name) ?? [], sizeOf);
-  });
-}
-
-function summary(
-  name: string,
-  train: readonly Sample[],
-  test: readonly Sample[],
-  sizeOf: ReadonlyMap<string, string>,
-): ClassSummary {
-  const bad = grouped(
-    test.filter(({ label }) => label === 1),
-    ({ defect }) => defect,
-  );
-  const defects = [...bad].map(([defect, samples]) => {
-    const masks = samples.filter(({ maskPath }) => maskPath !== undefined).length;
-    return [defect, { images: samples.length, masks }] as const;
-  });
-  const paths = new Set([...train, ...test].map(({ path }) => path));
-  const sizes = [...grouped(paths, (path) => sizeOf.get(path) ?? "unknown")];
-  const testGood = test.filter(({ label }) => label === 0).length;
-  const trainDefective = train.filter(({ label }) => label === 1).length;
-  return {
-    name,
-    train: train.length,
-    ...(trainDefective > 0 ? { trainDefective } : {}),
-    testGood,
-    defects: Object.fromEntries(defects), // any name is a key of its own, __proto__ too
-    sizes: Object.fromEntries(sizes.map(([size, of]) => [size, of.length])),
-  };
 }

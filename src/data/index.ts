@@ -7,10 +7,10 @@ export { type ImageCache, imageCache } from "./cache.ts";
 export {
   type CheckOptions,
   type CheckReport,
-  type ClassSummary,
   checkDataset,
   checkFolder,
 } from "./check.ts";
+export type { ClassSummary } from "./check-summary.ts";
 export { formatCheck } from "./check-text.ts";
 export { type CsvRow, parseCsv } from "./csv.ts";
 export {
@@ -75,7 +75,7 @@ export {
   samplerOrder,
   stepsPerEpoch,
 } from "./sampler.ts";
-export { layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
+export { findingsFor, layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
 export { cutOff } from "./synthesis/coarse-noise.ts";
 export {
   checkSynthesis,

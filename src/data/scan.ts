@@ -132,6 +132,15 @@ function bySample(a: Sample, b: Sample): number {
   return byCodePoint(a.className, b.className) || byCodePoint(a.path, b.path);
 }
 
+const untrained = "no normal images to train on";
+const unmeasured = "scores can't be measured";
+
+/** What matters of a data set that is only trained on, or only tested on. */
+export function findingsFor(part: "train" | "test", findings: readonly Finding[]): Finding[] {
+  const idle = part === "train" ? unmeasured : untrained;
+  return findings.filter(({ message }) => !message.includes(idle));
+}
+
 /** Says that a share to hold back was given where the layout has test images of its own. */
 function idleFraction(root: string, { name }: Layout, { testFraction }: ScanOptions): Finding[] {
   if (testFraction === undefined || name === "plain") return [];
@@ -153,12 +162,12 @@ function shortages(
       void findings.push({ level, file: root, message: `${message}: class ${name}` });
     const tested = testedOf.get(name) ?? [];
     if (!trained.has(name)) {
-      add("error", "no normal images to train on (put some into good or train/good)");
+      add("error", `${untrained} (put some into good or train/good)`);
     }
     if (tested.every(({ label }) => label === 0)) {
-      add("warning", "no defective test images, scores can't be measured");
+      add("warning", `no defective test images, ${unmeasured}`);
     } else if (tested.every(({ label }) => label === 1)) {
-      add("warning", "no normal test images, scores can't be measured");
+      add("warning", `no normal test images, ${unmeasured}`);
     }
   }
   return findings;

@@ -290,6 +290,33 @@ describe("other test data", () => {
     expect([trained.length, tested.length]).toEqual([14, 14]);
   });
 
+  test("of data that are only trained on or only tested on nothing is missed, and nothing is told twice", async () => {
+    const make = (name: string, part: string) => {
+      cpSync(file("data", "washer", part), file(name, "washer", part), { recursive: true });
+      writeFileSync(file(name, "notes.txt"), "");
+    };
+    for (const part of ["train", "test", "ground_truth"]) {
+      make(part === "train" ? "only-train" : "only-test", part);
+    }
+    let said = "";
+    const stderr = { write: (text: string) => (said += text) };
+    const terminal = new Terminal({ stdout: stderr, stderr, now: () => 0 });
+    const open = async (data: string, settings: object) => {
+      said = "";
+      const told = { data: file(data), ...settings } as never;
+      await openData(choiceOf(told, ["washer"]), { label: "x" }, terminal);
+      return said.split("\n").filter((line) => !line.includes("opening"));
+    };
+    const elsewhere = { testData: file("only-test") };
+    const notes = `not an image, left out: notes.txt, ${file("only-test", "notes.txt")}`;
+    expect(await open("only-train", elsewhere)).toEqual([notes, ""]);
+    const same = { testClass: ["washer"] };
+    expect(await open("only-test", same)).toEqual([
+      expect.stringContaining("no normal images to train on"),
+      ...["not an image, left out: notes.txt", ""],
+    ]);
+  });
+
   test("a model trained on the test images of one data set is tested on another, also later and after a resume", async () => {
     const run = ending("cross");
     expect(run.stderr).toMatch(

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import { checkFolder } from "../../src/data/check.ts";
+import { checkDataset, checkFolder } from "../../src/data/check.ts";
 import { formatCheck } from "../../src/data/check-text.ts";
 import { encodePng } from "../../src/data/encode.ts";
 import { makeImage } from "../../src/data/image.ts";
+import { scanFolder } from "../../src/data/scan.ts";
 import { namedImage } from "./pixels.ts";
 import { makeTree, numbered, pictureFor } from "./tree.ts";
 
@@ -35,6 +36,20 @@ test("a good folder gives no findings and its counts", async () => {
     },
   ]);
   expect(dataset.train.length + dataset.test.length).toBe(7);
+});
+
+test("numbers in the masks of other test data are no sign of soft masks, if their layout says so", async () => {
+  const root = await makeTree([
+    ...numbered("train/good", 1),
+    ...numbered("test/cut", 1),
+    ["ground_truth/cut/000_mask.png", grey(12, 8, 1, 3)],
+  ]);
+  const dataset = await scanFolder(root);
+  const soft = async (testLayout?: string) => {
+    const { findings } = await checkDataset(dataset, testLayout ? { testLayout } : {});
+    return findings.filter(({ message }) => message.startsWith("mask is not binary")).length;
+  };
+  expect([await soft(), await soft("visa"), await soft("mvtec")]).toEqual([1, 0, 1]);
 });
 
 test("every problem is one finding, the rest is checked, and what is broken is left out", async () => {
