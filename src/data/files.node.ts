@@ -82,8 +82,8 @@ async function walk(listing: Listing, inside: string, open: readonly string[]): 
       : plainTarget(entry, open);
     if (target.kind === "folder") await walk(listing, path, [...open, target.real]);
     else if (target.kind === "file") listing.files.push(path);
-    else if (target.kind === "refused") {
-      const message = target.why;
+    else {
+      const message = target.kind === "refused" ? target.why : "neither file nor folder, left out";
       listing.findings.push({ level: "warning", file: `${listing.root}/${path}`, message });
     }
     if (listing.files.length > mostFiles) {

@@ -1,4 +1,7 @@
 /** Names and lists that nobody would choose, but that a data set from elsewhere may have. */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkDataset, checkFolder } from "../../src/data/check.ts";
 import { formatCheck } from "../../src/data/check-text.ts";
@@ -67,6 +70,17 @@ test("metadata files in the folder are no part of it, other JSON is told", async
 test("an empty folder is told", async () => {
   const root = await makeTree([...numbered("nut/train/good", 2), ["nut/test/cut/.hidden", ""]]);
   expect(problemsOf(await scanFolder(root))[0]).toBe("info nut/test/cut: empty folder");
+});
+
+test("what is neither file nor folder is told and never opened", async () => {
+  const root = await makeTree(numbered("train/good", 2));
+  const server = createServer().listen(join(root, "train/good/socket.png"));
+  await once(server, "listening");
+  const dataset = await scanFolder(root);
+  server.close();
+  expect(problemsOf(dataset)[0]).toBe(
+    "warning train/good/socket.png: neither file nor folder, left out",
+  );
 });
 
 test("a mask that two images of one name take from a flat folder is told, with both", async () => {
