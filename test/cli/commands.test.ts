@@ -214,7 +214,7 @@ describe("doctor and the rest", () => {
     const unknown = await loupe("schema", "tea");
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(
-      /no command "tea" with a config file; there are train, test, predict/,
+      /no command "tea" with a config file; there are train, run, test, predict/,
     );
   });
 
