@@ -239,7 +239,7 @@ describe("weights", () => {
       .done;
     expect(run.code).toBe(2);
     expect(run.stderr).toMatch(
-      /no-such-weights is neither a file nor a known name \(known: resnet18/,
+      /no-such-weights is neither a file nor a known name \(known: resnet10_half\.textures, resnet18/,
     );
     expect(existsSync(home)).toBe(false);
   });
