@@ -130,7 +130,7 @@ export class Apprentice {
     if (scale) this.#scaler?.checkState(scale);
     this.#optimiser.loadStateDict(moments);
     if (scale) this.#scaler?.loadStateDict(scale);
-    if (trained) loadPart(this.network, "", trained);
+    if (trained) loadPart(this.network, trainedPrefix, prefixed(trainedPrefix, trained));
   }
 
   dispose(): void {

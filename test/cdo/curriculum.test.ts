@@ -82,7 +82,7 @@ const make = (curriculum: CurriculumConfig | null | undefined, more: Partial<Cdo
   createCdo({
     device,
     config: {
-      backbone: "resnet18",
+      backbone: "resnet10_half",
       imageSize: side,
       batchSize,
       epochs: 3,
@@ -143,7 +143,7 @@ test("the same seed gives the same training, and the curriculum is part of it", 
 test("what is recorded has the bits of what is computed step by step", async () => {
   const cdo = createCdo({
     device,
-    config: { backbone: "resnet18", imageSize: side, batchSize, epochs: 3, curriculum: all() },
+    config: { backbone: "resnet10_half", imageSize: side, batchSize, epochs: 3, curriculum: all() },
     seed: 3,
     record: false,
   });
@@ -183,7 +183,7 @@ function resumed(
   curriculum: CurriculumConfig,
   { model, training, frozen }: Record<"model" | "training" | "frozen", StateDict>,
 ): Cdo {
-  const config = { backbone: "resnet18", imageSize: side, batchSize, epochs: 3, curriculum };
+  const config = { backbone: "resnet10_half", imageSize: side, batchSize, epochs: 3, curriculum };
   const cdo = createCdo({ device, config, seed: 3, model, frozen });
   cdo.loadTrainingState(training);
   return cdo;
