@@ -1,10 +1,6 @@
-/**
- * What would steer a terminal or turn the direction of writing, escaped as JSON has it: names of files and classes come from
- * outside.
- */
+/** Names of files and classes come from outside: what would steer a terminal is escaped, but a message may have several lines. */
+import { printable } from "../report/index.ts";
+
 export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (unit) => {
-    const kept = unit === "\n" || unit === "\t";
-    return kept ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  return text.replace(/[^\n\t]+/g, printable);
 }

@@ -1,13 +1,12 @@
 /** Text from outside (file names, class names) made fit for a terminal, and how many columns it takes there. */
 
-/** Control characters, line breaks and invisible direction marks become escapes such as `\x1b`, so that they do nothing. */
+/** Control characters, line breaks and invisible direction marks become JSON's escapes such as `\u001b`, so that they do nothing. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu, (c) => {
     const code = c.codePointAt(0) as number;
     if (c === "\n") return "\\n";
     if (c === "\t") return "\\t";
-    const hex = code.toString(16);
-    return code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`;
+    return `\\u${code.toString(16).padStart(4, "0")}`;
   });
 }
 

@@ -51,7 +51,7 @@ describe("a table for the terminal", () => {
 
   test("sends no control character of a file name to the terminal", () => {
     const text = formatTable([{ path: "a\x1b[31m\nb\u202e\x9b\t" }], [{ key: "path" }]);
-    expect(text.split("\n")[2]).toBe("a\\x1b[31m\\nb\\u202e\\x9b\\t");
+    expect(text.split("\n")[2]).toBe("a\\u001b[31m\\nb\\u202e\\u009b\\t");
     expect(printable("plain – ü 瓶")).toBe("plain – ü 瓶");
   });
 
