@@ -138,7 +138,7 @@ export class Cdo implements Detector {
 
   get images(): TrainingImages {
     const { imageSize, mom, version, detour } = this.#config;
-    return { size: imageSize, version, synthesis: mom ? `cdo${version}` : "none", detour };
+    return { size: imageSize, filters: version, synthesis: mom ? `cdo${version}` : "none", detour };
   }
 
   checkTraining(count: number): void {

@@ -1,7 +1,7 @@
 /** Images named on the command line: files and folders, each opened by itself, so that a bad one does not stop the others. */
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { type Batch, openFolder, type Sample, testTransform } from "../data/index.ts";
+import { type Batch, framingOf, openFolder, type Sample, testTransform } from "../data/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import type { Terminal } from "./terminal.ts";
@@ -85,7 +85,7 @@ export async function* readableBatches(
   const { size } = detector.images;
   const report = (finding: { file: string; message: string }) =>
     terminal.warn(`${finding.file}: ${finding.message}`);
-  const load = testTransform({ size, version: detector.images.version, report });
+  const load = testTransform({ ...framingOf(detector.images), report });
   let ready: { index: number; image: Float32Array }[] = [];
   for (const [index, sample] of samples.entries()) {
     const image = new Float32Array(size * size * 3);

@@ -44,7 +44,15 @@ export function painter({ samples, read }: PreviewImages, options: PreviewOption
     const painted = version === "2023" ? { detour: false, skipBackground } : { detour };
     const anomalies = { ...painted, ...(synthesis ? { synthesis } : {}) };
     const reading = read ? { read } : {};
-    const load = trainTransform({ size, version, seed, epoch, cache, anomalies, ...reading });
+    const load = trainTransform({
+      size,
+      filters: version,
+      seed,
+      epoch,
+      cache,
+      anomalies,
+      ...reading,
+    });
     const pixels = new Float32Array(size * size * 3);
     const mask = new Float32Array(size * size);
     const survival = await load(sample, place, pixels, mask);

@@ -2,6 +2,7 @@
 import {
   type Batch,
   batches,
+  framingOf,
   imageCache,
   type LoadOptions,
   type Sample,
@@ -77,7 +78,7 @@ export function trainingBatches(
       seed,
       clean(places) {
         const clean = { ...reading, anomalies: false, seed, epoch: 0 } as const;
-        const transform = trainTransform({ size, version: detector.images.version, ...clean });
+        const transform = trainTransform({ ...framingOf(detector.images), ...clean });
         const listed = places.map((place) => samples[place]!);
         const order = Uint32Array.from(places);
         return placed(batches(listed, { batchSize, side: size, transform }), order);
@@ -114,11 +115,12 @@ function byClass(make: (className: string) => Transform): Transform {
 }
 
 function imageOptions(detector: Detector, className: string, synthesis?: Synthesis) {
-  const { size, version, synthesis: kind, detour } = detector.images;
-  if (kind === "none") return { size, version, anomalies: false as const };
+  const { synthesis: kind, detour } = detector.images;
+  const framing = framingOf(detector.images);
+  if (kind === "none") return { ...framing, anomalies: false as const };
   const skips = skipBackgroundClasses.includes(className);
   const painted = kind === "cdo2023" ? { detour: false, skipBackground: skips } : { detour };
-  return { size, version, anomalies: { ...painted, ...(synthesis ? { synthesis } : {}) } };
+  return { ...framing, anomalies: { ...painted, ...(synthesis ? { synthesis } : {}) } };
 }
 
 /** Images to predict, in order. */
@@ -127,8 +129,8 @@ export function testBatches(
   detector: Detector,
   reading: Pick<LoadOptions, "report" | "maskThreshold"> & { readonly batchSize?: number } = {},
 ): AsyncIterable<Batch> {
-  const { size, version } = detector.images;
+  const framing = framingOf(detector.images);
   const { batchSize = detector.batchSize, ...rest } = reading;
-  const transform = testTransform({ size, version, ...rest });
-  return batches(samples, { batchSize, side: size, transform });
+  const transform = testTransform({ ...framing, ...rest });
+  return batches(samples, { batchSize, side: framing.size, transform });
 }

@@ -3,7 +3,7 @@
  * resuming) is written once against it.
  */
 import type { Device, MemoryPlan, PrepareOptions, Tensor } from "../core/index.ts";
-import type { Batch } from "../data/index.ts";
+import type { Batch, Framing } from "../data/index.ts";
 import type { StateDict } from "../models/index.ts";
 import type { EpochPlan, TrainingSet } from "./course.ts";
 
@@ -16,16 +16,14 @@ export interface StepPosition {
   readonly iterationsPerEpoch: number;
 }
 
-/** What a method does with a training image before it sees it. */
-export interface TrainingImages {
-  /** Side of the square network input, pixels. */
-  readonly size: number;
-  /** Whose rules of resizing hold: "2025" Pillow's bilinear, "2023" OpenCV's, masks nearest. */
-  readonly version: "2025" | "2023";
+/** How images become a method's input, and what is done to those it trains on. */
+export interface TrainingImages extends Framing {
   /** White-noise patches: none, or as one of CDO's versions paints them. */
   readonly synthesis: "none" | "cdo2025" | "cdo2023";
   /** Whether the 2025 synthesis goes through 1024 × 1024. */
   readonly detour: boolean;
+  /** An epoch's last batch is left out when it is not full, unless it is the only one. Default: it is seen. */
+  readonly dropLast?: boolean;
 }
 
 /** What memory training takes, in bytes. */
@@ -80,6 +78,13 @@ export interface Detector {
    * @returns maps `[N, H, W]`, larger where more abnormal
    */
   predict(images: Tensor): Tensor;
+  /**
+   * `predict` in two halves, for protocols that measure maps before they are smoothed: `predict(x)` equals `smooth(rawMaps(x))`.
+   * Both or neither are there.
+   */
+  rawMaps?(images: Tensor): Tensor;
+  /** @param maps `[N, H, W]` */
+  smooth?(maps: Tensor): Tensor;
   /** Compiles the kernels of `predict` for batches of this size, all at once, before the first one. */
   preparePrediction(batchSize: number, options?: PrepareOptions): Promise<void>;
   /** The score of one image from its map. */

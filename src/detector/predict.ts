@@ -14,6 +14,8 @@ export interface Prediction {
   readonly map: Float32Array;
   /** `[size, size]`, 0 or 1; absent when the image has no mask although it is defective. */
   readonly mask?: Uint8Array;
+  /** The map before it was smoothed; there when it was asked for. */
+  readonly raw?: Float32Array;
   /** The object it shows, by class, where a data set has several views of one. */
   readonly object?: string;
 }

@@ -336,7 +336,7 @@ test("without OOM every pixel weighs the same: the loss is that of γ = 0", asyn
 
 test("without MOM images stay clean, and masks of zeros train", async () => {
   const cdo = make({ mom: false });
-  expect(cdo.images).toEqual({ size: 32, version: "2025", synthesis: "none", detour: true });
+  expect(cdo.images).toEqual({ size: 32, filters: "2025", synthesis: "none", detour: true });
   const loss = await trainStep(cdo, start, 0);
   expect(loss).toBeGreaterThan(0);
   expect(Number.isFinite(loss)).toBe(true);
@@ -350,16 +350,16 @@ test("each version asks for its own synthesis", () => {
     cdo.dispose();
     return cdo.images;
   };
-  expect(imagesOf({})).toEqual({ size: 32, version: "2025", synthesis: "cdo2025", detour: true });
+  expect(imagesOf({})).toEqual({ size: 32, filters: "2025", synthesis: "cdo2025", detour: true });
   expect(imagesOf({ detour: false })).toEqual({
     size: 32,
-    version: "2025",
+    filters: "2025",
     synthesis: "cdo2025",
     detour: false,
   });
   expect(imagesOf({ version: "2023" })).toEqual({
     size: 32,
-    version: "2023",
+    filters: "2023",
     synthesis: "cdo2023",
     detour: false,
   });

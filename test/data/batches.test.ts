@@ -143,7 +143,7 @@ test("defective images in training keep their own mask, softly resized, and get 
 });
 
 test("the 2023 version resizes as OpenCV does and keeps masks binary", async () => {
-  const found = await all(dataset.train, { transform: train({ version: "2023" }) });
+  const found = await all(dataset.train, { transform: train({ filters: "2023" }) });
   const values = new Set(found.flatMap(({ masks }) => [...masks]));
   expect([...values].every((v) => v === 0 || v === 1)).toBe(true);
   const source = await readImage(dataset.train[0]!.path);
