@@ -218,6 +218,55 @@ test("a forward without gradients needs a fraction of the memory", () => {
   }
 });
 
+describe("leakySum", () => {
+  test("gives the sums before the last ReLUs: their ReLU is what comes without, bit by bit", async () => {
+    for (const name of ["resnet10_half", "resnet50"]) {
+      const run = (settings: { leakySum?: number }) => {
+        using net = createBackbone(name, {
+          device,
+          rng: new Rng(5),
+          zeroInitLast: false,
+          ...settings,
+        });
+        using extractor = new FeatureExtractor(net);
+        const images = new Rng(1).normal(device, [1, 33, 40, 3]);
+        return device.read(() => extractor.forward(images)).finally(() => images.dispose());
+      };
+      const [plain, sums, leaky] = [
+        await run({}),
+        await run({ leakySum: 1 }),
+        await run({ leakySum: 0.01 }),
+      ];
+      plain.forEach((level, i) => {
+        expect(sums[i]!.map((x) => Math.max(x, 0))).toEqual(level);
+        expect(sums[i]!.some((x) => x < 0)).toBe(true);
+        expect(leaky[i]!).toEqual(
+          sums[i]!.map((x) => (x > 0 ? x : Math.fround(x * Math.fround(0.01)))),
+        );
+      });
+    }
+  });
+
+  test("trains: gradients reach every parameter", () => {
+    using net = createBackbone("resnet10_half", { device, rng: new Rng(7), leakySum: 0.01 });
+    const images = new Rng(1).normal(device, [2, 32, 32, 3]);
+    gradients(net, images);
+    expect(net.namedParameters().filter(([, p]) => !p.grad)).toEqual([]);
+    images.dispose();
+  });
+
+  test("is refused where there is no such sum, and where it is no slope", () => {
+    const make = (name: string, leakySum: number) =>
+      createBackbone(name, { device, rng: new Rng(1), leakySum });
+    expect(() => make("hrnet_w18", 0.01)).toThrow(
+      "createBackbone: hrnet_w18 has no leakySum; leave it out, or choose a ResNet",
+    );
+    expect(() => make("resnet18", Number.NaN)).toThrow(
+      "createBackbone: leakySum is a slope, a number, got NaN",
+    );
+  });
+});
+
 describe("creation", () => {
   test("ResNets start blocks as the identity, as timm does, unless told otherwise", async () => {
     for (const zeroInitLast of [undefined, false]) {

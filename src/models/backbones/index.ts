@@ -1,5 +1,5 @@
 /** Backbones: feature maps at three levels. */
-export { Backbone, type LevelChannels, levelStrides } from "./backbone.ts";
+export { Backbone, type LevelChannels, type LevelStrides, levelStrides } from "./backbone.ts";
 export { FeatureExtractor } from "./extractor.ts";
 export { HRNet } from "./hrnet.ts";
 export { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";

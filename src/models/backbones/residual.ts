@@ -20,6 +20,8 @@ export interface BlockSettings {
   readonly init?: Initialiser;
   /** What the scale of the last BatchNorm starts from; timm's ResNets start from 0. */
   readonly lastScale?: number;
+  /** The last block of `blocks` leaves out its last ReLU: whoever reads its sum applies one. Default false. */
+  readonly endsAtSum?: boolean;
 }
 
 /** Two 3 × 3 convolutions; the shortcut is projected where the shape changes. */
@@ -30,6 +32,7 @@ export class BasicBlock extends Layer {
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly downsample: Sequential | undefined;
+  readonly #relu: boolean;
 
   constructor(build: Build, inChannels: number, planes: number, settings: BlockSettings = {}) {
     super();
@@ -41,12 +44,13 @@ export class BasicBlock extends Layer {
     this.bn2 = this.child("bn2", new BatchNorm2d(build, planes, { scale: lastScale }));
     const projected = projection(build, inChannels, planes, settings);
     this.downsample = projected && this.child("downsample", projected);
+    this.#relu = !settings.endsAtSum;
   }
 
   forward(x: Tensor): Tensor {
     return this.part([x], () => {
       const y = applyNormRelu(x, this.conv1, this.bn1);
-      return join(y, this.conv2, this.bn2, x, this.downsample);
+      return join(y, this.conv2, this.bn2, x, this.downsample, this.#relu);
     });
   }
 }
@@ -61,6 +65,7 @@ export class Bottleneck extends Layer {
   readonly conv3: Conv2d;
   readonly bn3: BatchNorm2d;
   readonly downsample: Sequential | undefined;
+  readonly #relu: boolean;
 
   constructor(build: Build, inChannels: number, planes: number, settings: BlockSettings = {}) {
     super();
@@ -81,12 +86,13 @@ export class Bottleneck extends Layer {
     this.bn3 = this.child("bn3", new BatchNorm2d(build, out, { scale: lastScale }));
     const projected = projection(build, inChannels, out, settings);
     this.downsample = projected && this.child("downsample", projected);
+    this.#relu = !settings.endsAtSum;
   }
 
   forward(x: Tensor): Tensor {
     return this.part([x], () => {
       const y = this.#inner(x);
-      return join(y, this.conv3, this.bn3, x, this.downsample);
+      return join(y, this.conv3, this.bn3, x, this.downsample, this.#relu);
     });
   }
 
@@ -97,16 +103,17 @@ export class Bottleneck extends Layer {
   }
 }
 
-/** relu(bn(conv(y)) + shortcut(x)). A projected shortcut is read by nothing else, so its memory is given back. */
+/** bn(conv(y)) + shortcut(x), and its ReLU. A projected shortcut is read by nothing else, so its memory is given back. */
 function join(
   y: Tensor,
   conv: Conv2d,
   bn: BatchNorm2d,
   x: Tensor,
   downsample: Layer | undefined,
+  relu: boolean,
 ): Tensor {
   const projected = downsample?.forward(x);
-  const out = applyNorm(y, conv, bn, { residual: projected ?? x, relu: true });
+  const out = applyNorm(y, conv, bn, { residual: projected ?? x, relu });
   projected?.forgetValues();
   return out;
 }
@@ -123,7 +130,8 @@ export function blocks(
     Array.from({ length: count }, (_, i) => {
       const from = i === 0 ? inChannels : planes * kind.expansion;
       const stride = i === 0 ? (settings.stride ?? 1) : 1;
-      return new kind(build, from, planes, { ...settings, stride });
+      const endsAtSum = settings.endsAtSum === true && i === count - 1;
+      return new kind(build, from, planes, { ...settings, stride, endsAtSum });
     }),
   );
 }

@@ -2,7 +2,8 @@
  * ResNet-18, -34, -50, Wide-ResNet-50-2 and ResNet-10 at half width up to layer3, which are the three levels: strides 4, 8, 16. layer4
  * and the classifier are left out, as timm leaves them out of a network of features. Zagoruyko and Komodakis (BMVC 2016) for the wide one.
  */
-import type { Tensor } from "../../core/index.ts";
+import { leakyRelu, relu, type Tensor } from "../../core/index.ts";
+import { LoupeError } from "../../error.ts";
 import {
   applyNormRelu,
   BatchNorm2d,
@@ -34,6 +35,11 @@ export interface ResNetSettings {
    * reference: CDO's 2023 code builds on torchvision, which starts from 1.
    */
   readonly zeroInitLast?: boolean;
+  /**
+   * The levels are LeakyReLU with this slope of the sums before the last ReLU of each layer, as CFA's backbones give them; all else is
+   * as without. Only ResNets know it.
+   */
+  readonly leakySum?: number;
 }
 
 export class ResNet extends Backbone {
@@ -45,11 +51,15 @@ export class ResNet extends Backbone {
   readonly layer1: Sequential;
   readonly layer2: Sequential;
   readonly layer3: Sequential;
+  readonly #leakySum: number | undefined;
   readonly #pool = new MaxPool2d({ kernelSize: 3, stride: 2, padding: 1 });
 
   constructor(build: Build, name: string, shape: ResNetShape, settings: ResNetSettings = {}) {
     super();
     this.name = name;
+    const { leakySum } = settings;
+    checkLeakySum(leakySum);
+    this.#leakySum = leakySum;
     const { stem: first = 64 } = shape;
     const planes = [first, 2 * first, 4 * first] as const;
     const init = kaimingNormal({ mode: "fanOut", nonlinearity: "relu" });
@@ -67,7 +77,9 @@ export class ResNet extends Backbone {
         count: shape.counts[level],
       };
       const width = planes[level] * (shape.widening ?? 1);
-      return blocks(kind, build, size, { stride: level === 0 ? 1 : 2, width, init, lastScale });
+      const stride = level === 0 ? 1 : 2;
+      const endsAtSum = leakySum !== undefined;
+      return blocks(kind, build, size, { stride, width, init, lastScale, endsAtSum });
     };
     this.layer1 = this.child("layer1", layer(0));
     this.layer2 = this.child("layer2", layer(1));
@@ -77,13 +89,28 @@ export class ResNet extends Backbone {
   protected override levels(x: Tensor): Tensor[] {
     return frugal(x, () => {
       const one = chain(x, [(y) => this.#stem(y), (y) => this.layer1.forward(y)]);
-      const two = this.layer2.forward(one);
-      return [one, two, this.layer3.forward(two)];
+      const two = this.layer2.forward(this.#entering(one));
+      const three = this.layer3.forward(this.#entering(two));
+      return [this.#leaving(one), this.#leaving(two), this.#leaving(three)];
     });
+  }
+
+  /** What the next layer reads of what a layer gave. */
+  #entering(y: Tensor): Tensor {
+    return this.#leakySum === undefined ? y : relu(y);
+  }
+
+  #leaving(y: Tensor): Tensor {
+    return this.#leakySum === undefined ? y : leakyRelu(y, this.#leakySum);
   }
 
   #stem(x: Tensor): Tensor {
     const conv = (y: Tensor) => applyNormRelu(y, this.conv1, this.bn1);
     return this.part([x], () => chain(x, [conv, (y) => this.#pool.forward(y)]));
   }
+}
+
+function checkLeakySum(slope: number | undefined): void {
+  if (slope === undefined || Number.isFinite(slope)) return;
+  throw new LoupeError("config", `createBackbone: leakySum is a slope, a number, got ${slope}`);
 }

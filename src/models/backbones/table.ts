@@ -3,7 +3,7 @@ import type { Device, Rng } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import { type StateDict, teacherHeads } from "../checkpoint/index.ts";
 import type { Build } from "../nn/index.ts";
-import { type Backbone, type LevelChannels, levelStrides } from "./backbone.ts";
+import { type Backbone, type LevelChannels, type LevelStrides, levelStrides } from "./backbone.ts";
 import { HRNet } from "./hrnet.ts";
 import { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
 
@@ -13,7 +13,7 @@ export interface BackboneEntry {
   readonly name: string;
   /** Channels of the three levels, finest first. */
   readonly channels: LevelChannels;
-  readonly strides: readonly [4, 8, 16];
+  readonly strides: LevelStrides;
   /** Starts of names in published weights that this network does without. */
   readonly heads: readonly string[];
   readonly create: (build: Build, settings: ResNetSettings) => Backbone;
@@ -41,8 +41,17 @@ function resnet(name: string, shape: ResNetShape): BackboneEntry {
 
 function hrnet(name: string, width: number): BackboneEntry {
   const channels: LevelChannels = [width, 2 * width, 4 * width];
-  const create = (build: Build) => new HRNet(build, name, width);
+  const create = sumless(name, (build) => new HRNet(build, name, width));
   return { name, channels, strides: levelStrides, heads: teacherHeads.hrnet, create };
+}
+
+/** Of networks that are no ResNets, which have no sums before their levels. */
+function sumless(name: string, make: (build: Build) => Backbone): BackboneEntry["create"] {
+  return (build, { leakySum }) => {
+    if (leakySum === undefined) return make(build);
+    const next = `leave it out, or choose a ResNet`;
+    throw new LoupeError("config", `createBackbone: ${name} has no leakySum; ${next}`);
+  };
 }
 
 /** All backbones. */
