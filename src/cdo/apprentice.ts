@@ -1,6 +1,6 @@
 /** The network that learns, with all that moves it: optimiser, loss scale, the average of its weights; and their state. */
 import { backward, type Device, moveTogether, type Rng, type Tensor } from "../core/index.ts";
-import type { StepPosition } from "../detector/index.ts";
+import { loadPart, prefixed, type StepPosition, split } from "../detector/index.ts";
 import {
   type Backbone,
   clipGradNorm,
@@ -13,11 +13,8 @@ import { createOptimiser, learningRateOf } from "./optimisation.ts";
 import {
   createApprentice,
   createScaler,
-  loadPart,
   modelPrefix,
-  prefixed,
   scalerPrefix,
-  split,
   trainedPrefix,
 } from "./parts.ts";
 
@@ -47,7 +44,7 @@ export class Apprentice {
       const model = weights instanceof Map ? weights : undefined;
       const rng = weights instanceof Map ? undefined : weights;
       this.network = keep(createApprentice(device, config, rng));
-      if (model) loadPart(this.network, modelPrefix, model);
+      if (model) loadPart(this.network, modelPrefix, model, "cdo");
       this.#optimiser = keep(createOptimiser(this.network.namedParameters(), config));
       if (config.ema > 0) {
         this.#averaged = keep(createApprentice(device, config, undefined));
@@ -108,8 +105,8 @@ export class Apprentice {
   }
 
   loadModelState(state: StateDict): void {
-    loadPart(this.network, modelPrefix, state);
-    if (this.#averaged) loadPart(this.#averaged, modelPrefix, state);
+    loadPart(this.network, modelPrefix, state, "cdo");
+    if (this.#averaged) loadPart(this.#averaged, modelPrefix, state, "cdo");
   }
 
   async trainingState(): Promise<StateDict> {
@@ -130,7 +127,7 @@ export class Apprentice {
     if (scale) this.#scaler?.checkState(scale);
     this.#optimiser.loadStateDict(moments);
     if (scale) this.#scaler?.loadStateDict(scale);
-    if (trained) loadPart(this.network, trainedPrefix, prefixed(trainedPrefix, trained));
+    if (trained) loadPart(this.network, trainedPrefix, prefixed(trainedPrefix, trained), "cdo");
   }
 
   dispose(): void {

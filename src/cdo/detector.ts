@@ -18,13 +18,17 @@ import {
   withPrecision,
 } from "../core/index.ts";
 import { type Batch, detourSize } from "../data/index.ts";
-import type {
-  Detector,
-  EpochPlan,
-  StepPosition,
-  TrainingImages,
-  TrainingMemory,
-  TrainingSet,
+import {
+  type Detector,
+  type EpochPlan,
+  jsonOf,
+  jsonTensor,
+  loadPart,
+  prefixed,
+  type StepPosition,
+  type TrainingImages,
+  type TrainingMemory,
+  type TrainingSet,
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
@@ -35,15 +39,7 @@ import { type Curriculum, createCurriculum, type Surroundings } from "./curricul
 import { type CdoLosses, type CdoLossOptions, cdoLosses } from "./loss.ts";
 import { unitFeatureLoss } from "./losses/index.ts";
 import { anomalyMap } from "./map.ts";
-import {
-  createExpert,
-  curriculumEntry,
-  frozenPrefix,
-  jsonOf,
-  jsonTensor,
-  loadPart,
-  prefixed,
-} from "./parts.ts";
+import { createExpert, curriculumEntry, frozenPrefix } from "./parts.ts";
 
 /** What a step takes: images, masks, and the numbers of the curriculum if there are any. */
 type StepInputs = [images: Tensor, masks: Tensor, controls?: Tensor];
@@ -105,7 +101,7 @@ export class Cdo implements Detector {
     try {
       this.#expert = new FeatureExtractor(expert);
       if (config.precision === "f16") moveTogether(expert.parameters()); // one launch makes their halves
-      if (frozen) loadPart(expert, frozenPrefix, frozen);
+      if (frozen) loadPart(expert, frozenPrefix, frozen, "cdo");
       this.#apprentice = new Apprentice(device, config, model ?? rng);
     } catch (error) {
       expert.dispose();
@@ -294,7 +290,7 @@ export class Cdo implements Detector {
   }
 
   loadFrozenState(state: StateDict): void {
-    loadPart(this.#expert.backbone, frozenPrefix, state);
+    loadPart(this.#expert.backbone, frozenPrefix, state, "cdo");
     this.#hasRandomExpert = false;
   }
 
@@ -309,7 +305,7 @@ export class Cdo implements Detector {
     const learned = state.get(curriculumEntry);
     const rest = [...state].filter(([name]) => name !== curriculumEntry);
     this.#apprentice.loadTrainingState(new Map(rest));
-    this.#curriculum?.loadState(jsonOf(learned));
+    this.#curriculum?.loadState(jsonOf(learned, "cdo: the state of the curriculum"));
   }
 
   dispose(): void {

@@ -7,6 +7,7 @@ export { type FitOptions, fit, type Progress, upload } from "./fit.ts";
 export { type Prediction, predictBatches } from "./predict.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-record.ts";
+export { jsonOf, jsonTensor, loadPart, prefixed, split } from "./state-parts.ts";
 export {
   chooseThresholds,
   type Scored,
