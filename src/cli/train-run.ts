@@ -142,7 +142,8 @@ async function train(
     onEpoch: async (epoch, _, plan) => {
       const done = epoch + 1;
       const seen = plan?.synthesis ? defined({ survived: survived() }) : {};
-      progress.epoch(epoch, plan && { ...plan.scalars, ...seen });
+      const told = detector.epochScalars?.();
+      progress.epoch(epoch, (plan ?? told) && { ...plan?.scalars, ...seen, ...told });
       if (done === detector.epochs) return; // saved and evaluated below
       if (isEvaluatedAfter(job, done)) {
         await evaluateMidway(job, done, progress, work);

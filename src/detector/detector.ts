@@ -69,6 +69,8 @@ export interface Detector {
   observe?(values: Float32Array, loss: number, batch: Batch): void;
   /** After the last step of an epoch, before anything is saved. */
   endEpoch?(epoch: number): Promise<void>;
+  /** What the log and the plots show of the epoch that has just ended, beside its plan's, such as `{ r: 0.06 }`. */
+  epochScalars?(): Readonly<Record<string, number>>;
   /** Compiles the kernels of a full batch's step, all at once, before the first one. */
   prepareTraining(options?: PrepareOptions): Promise<void>;
   /** Plans a training step without running it. */
