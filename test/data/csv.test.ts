@@ -22,8 +22,9 @@ test("quoted cells hold commas, quotes and lines, and lines are still counted", 
 
 test("a quote that is never closed, or that stands within a cell, stops nothing", () => {
   expect(cells('a,"b\nc')).toEqual([["a", "b\nc"]]);
-  expect(cells('a"b"c,d\n"a"b,c')).toEqual([
+  expect(cells('a"b"c,d\n"a"b,c\nd')).toEqual([
     ['a"b"c', "d"],
-    ["ab", "c"],
+    ["a", "", "c"], // what follows a closed quote is no CSV
+    ["d"],
   ]);
 });
