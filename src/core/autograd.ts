@@ -13,6 +13,7 @@ export {
   type Node,
   noGrad,
   track,
+  trackAll,
 } from "./graph.ts";
 
 /** While gradients of leaves are collected: those that were given memory in the leaf's `gradHome`. */

@@ -18,11 +18,18 @@ export interface Arrived {
   take(input: number, dtype: DType): Tensor | undefined;
 }
 
+/** The same of an op with several outputs: `undefined` for those that no gradient reached. */
+export type BackwardOfAll = (
+  dys: readonly (Tensor | undefined)[],
+) => readonly (Tensor | undefined)[];
+
 /** How a tensor was computed. */
 export interface Node {
   readonly op: string;
   readonly inputs: readonly Tensor[];
   readonly backward: Backward;
+  /** Instead of `backward`: it is one of several outputs, whose gradients are used together. */
+  readonly together?: { readonly outputs: readonly Tensor[]; readonly backward: BackwardOfAll };
   /** Instead of `backward`: the graph behind the output has to be made first. */
   readonly deferred?: Deferred;
 }
@@ -83,17 +90,35 @@ export function track(
   inputs: readonly Tensor[],
   backward: Backward,
 ): Tensor {
-  if (mode === "none" || !inputs.some(carriesGrad)) return output;
+  if (isNoted(op, [output], inputs)) output.node = { op, inputs, backward };
+  return output;
+}
+
+/** `track` for an op with several outputs. Its backward runs once, when the gradients of all of them are complete. */
+export function trackAll(
+  op: string,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  backward: BackwardOfAll,
+): void {
+  if (!isNoted(op, outputs, inputs)) return;
+  const together = { outputs, backward };
+  for (const output of outputs) output.node = { op, inputs, backward: () => [], together };
+}
+
+/** Whether the outputs get a node. */
+function isNoted(op: string, outputs: readonly Tensor[], inputs: readonly Tensor[]): boolean {
+  if (mode === "none" || !inputs.some(carriesGrad)) return false;
   if (mode !== "graph") {
     mode.carries = true;
-    return output;
+    return false;
   }
-  if (inputs.some((t) => t.id >= output.id)) {
+  for (const output of outputs) {
+    if (inputs.every((t) => t.id < output.id)) continue;
     // backward goes by age: an output is younger than what it was made from
     throw new LoupeError("shape", `${op}: its output ${output} is older than one of its inputs`);
   }
-  output.node = { op, inputs, backward };
-  return output;
+  return true;
 }
 
 /**

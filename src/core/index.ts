@@ -9,6 +9,7 @@ export {
   isGradEnabled,
   noGrad,
   track,
+  trackAll,
 } from "./autograd.ts";
 export { capsOf } from "./caps.ts";
 export { Device } from "./device.ts";

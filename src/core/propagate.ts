@@ -35,12 +35,17 @@ export function propagate<T>(
         if (!route.hasOlder(deferred.outputs, tensor)) enter(deferred, route, pending, leave);
         continue;
       }
-      if (!dy) continue;
-      pending.delete(tensor);
-      if (tensor.node) step(tensor.node, dy, pending);
-      dy.dispose();
-      leave?.(tensor);
-      if (route.isOwn(tensor)) tensor.dispose();
+      const outputs = tensor.node?.together?.outputs ?? [tensor];
+      if (route.hasOlder(outputs, tensor)) continue; // their gradients are used together
+      const dys = outputs.map((t) => pending.get(t));
+      for (const t of outputs) pending.delete(t);
+      if (tensor.node) step(tensor.node, dys, pending);
+      outputs.forEach((t, i) => {
+        if (!dys[i]) return;
+        dys[i].dispose();
+        leave?.(t);
+        if (route.isOwn(t)) t.dispose();
+      });
     }
     return result?.() as T;
   };
@@ -114,9 +119,11 @@ function enter(
   });
 }
 
-/** Runs one node's backward and adds its results to what is pending. */
-function step(node: Node, dy: Tensor, pending: Pending): void {
-  const { inputs, backward } = node;
+/** Runs one node's backward, unless no gradient reached it, and adds its results to what is pending. */
+function step(node: Node, dys: readonly (Tensor | undefined)[], pending: Pending): void {
+  const dy = dys.find((t) => t !== undefined);
+  if (!dy) return;
+  const { inputs, together } = node;
   const taken = new Map<number, Tensor>();
   const take = (i: number, dtype: DType) => {
     const input = inputs[i] as Tensor;
@@ -126,7 +133,8 @@ function step(node: Node, dy: Tensor, pending: Pending): void {
     return taken.get(i);
   };
   // views, for a backward may give what is not its own: dy, an input, one tensor twice
-  const grads = dy.device.scopes.run(() => backward(dy, { take }).map((g) => g?.view()));
+  const backward = () => (together ? together.backward(dys) : node.backward(dy, { take }));
+  const grads = dy.device.scopes.run(() => backward().map((g) => g?.view()));
   inputs.forEach((input, i) => {
     const given = grads[i];
     if (!given) return;

@@ -1,5 +1,7 @@
 /** The kernels' API: specs as data. */
 export * from "./argmax.ts";
+export * from "./attention.ts";
+export * from "./attention-grad.ts";
 export * from "./batch-norm.ts";
 export * from "./batch-norm-grad.ts";
 export * from "./caps.ts";

@@ -1,5 +1,11 @@
 /** All ops. */
 export { argmax, argmin } from "./argmax.ts";
+export {
+  type Attended,
+  type AttentionOptions,
+  type AttentionPrior,
+  attention,
+} from "./attention.ts";
 export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export { type CdistOptions, cdist } from "./cdist.ts";
 export {
