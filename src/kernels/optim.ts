@@ -97,8 +97,16 @@ export function adamPowers(b1: number, b2: number): number[] {
 const sharedNames = (rule: OptimiserRule) =>
   rule.shared.map((name, k) => `let ${name} = s_[${k}u];`).join(" ");
 
-/** Counts a step of parameters `first` to `first + count`. Inputs: shared numbers, flag. Outputs: steps so far, own numbers. */
-export function optimiserRowsKernel(rule: OptimiserRule, first: number, count: number): KernelSpec {
+/**
+ * Counts a step of parameters `first` to `first + count`. Inputs: shared numbers, flag. Outputs: steps so far, own numbers.
+ * @param begun count only those that have had a step
+ */
+export function optimiserRowsKernel(
+  rule: OptimiserRule,
+  first: number,
+  count: number,
+  begun = false,
+): KernelSpec {
   return kernel({
     name: `${rule.name} numbers`,
     inputs: [
@@ -115,7 +123,7 @@ export function optimiserRowsKernel(rule: OptimiserRule, first: number, count: n
     body: wgsl`let i = flat * ${threads}u + lid.x;
 if (i >= p.count) { return; }
 let row = p.first + i;
-let moves = (skip_[0] & 0x7fffffffu) == 0u;
+let moves = (skip_[0] & 0x7fffffffu) == 0u${begun ? " && t_[row] > 0u" : ""};
 own_[row * ${ownSize}u] = select(0.0, 1.0, moves);
 if (!moves) { return; }
 ${sharedNames(rule)}
@@ -134,8 +142,15 @@ export interface ChunkRange {
   readonly count: number;
 }
 
-/** Moves the parameters of some chunks. Inputs: shared and own numbers, table, gradients. Outputs: parameters, state. */
-export function optimiserUpdateKernel(rule: OptimiserRule, range: ChunkRange): KernelSpec {
+/**
+ * Moves the parameters of some chunks. Inputs: shared and own numbers, table, gradients. Outputs: parameters, state.
+ * @param zero every gradient is 0, and there is no input for them
+ */
+export function optimiserUpdateKernel(
+  rule: OptimiserRule,
+  range: ChunkRange,
+  zero = false,
+): KernelSpec {
   const held = ["w", ...rule.state];
   return kernel({
     name: rule.name,
@@ -143,7 +158,7 @@ export function optimiserUpdateKernel(rule: OptimiserRule, range: ChunkRange): K
       { name: "s_", type: "f32" },
       { name: "own_", type: "f32" },
       { name: "table_", type: "u32" },
-      { name: "g_", type: "vec4<f32>" },
+      ...(zero ? [] : [{ name: "g_", type: "vec4<f32>" } as const]),
     ],
     outputs: held.map((h) => ({ name: `${h}_`, type: "vec4<f32>" })),
     params: { first: ["u32", range.first], count: ["u32", range.count] },
@@ -159,7 +174,7 @@ ${sharedNames(rule)}
 let start = (p.first + flat) * ${chunkSize / 4}u;
 let end = start + (entry % ${2 * chunkSize}u + 3u) / 4u;
 for (var i = start + lid.x; i < end; i += ${threads}u) {
-  var g = g_[i];
+  var g = ${zero ? "T()" : "g_[i]"};
   ${held.map((h) => `var ${h} = ${h}_[i];`).join(" ")}
   ${rule.body}
   ${held.map((h) => `${h}_[i] = ${h};`).join(" ")}

@@ -236,6 +236,39 @@ for (const [name, make] of [
   });
 }
 
+for (const [name, make] of [
+  ["AdamW", (p: Tensor[]) => new AdamW(p, { lr: 0.1, amsgrad: true })],
+  ["SGD", (p: Tensor[]) => new SGD(p, { lr: 0.1, momentum: 0.9, weightDecay: 0.01 })],
+] as const) {
+  test(`a step of zeros in ${name} is a step with gradients of 0 for whatever had one before`, async () => {
+    const [params, twin] = [parameters(), parameters()];
+    const [optimiser, other] = [make(params), make(twin)];
+    optimiser.step({ zero: true }); // nothing had a gradient yet
+    expect(await valuesOf(params)).toEqual(await valuesOf(twin));
+    const had = new Set<number>();
+    for (const t of [0, 1, 2]) {
+      setGradients(params, t);
+      optimiser.step();
+      optimiser.step({ zero: true });
+      using flag = device.ones([]);
+      optimiser.step({ zero: true, skip: flag });
+      setGradients(twin, t);
+      for (const [i, { grad }] of twin.entries()) if (grad) had.add(i);
+      other.step();
+      for (const [i, param] of twin.entries()) {
+        param.grad?.dispose();
+        param.grad = had.has(i) ? device.zeros(param.shape).keep() : null;
+      }
+      other.step();
+    }
+    expect(had.size).toBeGreaterThan(4);
+    expect(await valuesOf(params)).toEqual(await valuesOf(twin));
+    expect(await optimiser.stateDict()).toEqual(await other.stateDict());
+    free(params, optimiser);
+    free(twin, other);
+  });
+}
+
 test("bias corrections are those of doubles after any number of steps", async () => {
   for (const before of [0, 1, 9, 998, 12_344, 99_999, 2 ** 24]) {
     const params = [device.zeros([1]).keep()];

@@ -36,6 +36,11 @@ export interface StepOptions {
    * found: see `unscaleGrads`.
    */
   readonly skip?: Tensor | undefined;
+  /**
+   * Every gradient is taken for 0, and parameters that never had one stay: what moments remember moves the others on. So do steps of
+   * torch before 2.0 after `zero_grad`, which left zeros.
+   */
+  readonly zero?: boolean;
 }
 
 /** What an optimiser remembers, on the GPU. */
@@ -85,25 +90,23 @@ export abstract class Optimiser {
   }
 
   /** Moves every parameter that has a gradient. */
-  step({ skip = this.#never }: StepOptions = {}): void {
+  step({ skip = this.#never, zero = false }: StepOptions = {}): void {
     const { pack, steps, state } = this.#memory;
     const { kernels, name } = this.#rule;
-    const active = this.#params.filter((param) => param.grad);
+    const active = zero ? this.#params : this.#params.filter((param) => param.grad);
     const rows = pack.rowsOf(name, active);
     everyRun(steps.device, () => this.#advance());
-    for (const param of active) {
-      if (param.size && !pack.holds(param))
-        copyElements(param.grad as Tensor, param.gradHome as Tensor);
-    }
+    if (!zero) gather(pack, active);
     for (const { first, count } of stretches(rows)) {
-      launch(optimiserRowsKernel(kernels, first, count), [this.#shared, skip], [steps, this.#own]);
+      const spec = optimiserRowsKernel(kernels, first, count, zero);
+      launch(spec, [this.#shared, skip], [steps, this.#own]);
     }
     for (const { segment, ...range } of pack.runs(rows)) {
       const at = pack.segments.indexOf(segment);
       const moments = state.map((flats) => flats[at] as Tensor);
       const { weights, grads, table } = segment;
-      const inputs = [this.#shared, this.#own, table, grads];
-      launch(optimiserUpdateKernel(kernels, range), inputs, [weights, ...moments]);
+      const inputs = [this.#shared, this.#own, table, ...(zero ? [] : [grads])];
+      launch(optimiserUpdateKernel(kernels, range, zero), inputs, [weights, ...moments]);
     }
   }
 
@@ -153,6 +156,14 @@ export abstract class Optimiser {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/** Lays gradients that came elsewhere into the pack's memory. */
+function gather(pack: Pack, params: readonly Tensor[]): void {
+  for (const param of params) {
+    if (param.size && !pack.holds(param))
+      copyElements(param.grad as Tensor, param.gradHome as Tensor);
   }
 }
 
