@@ -117,7 +117,7 @@ async function trainProducts(
   const given = defined({ backbone: network, epochs: longer, imageSize: larger });
   const chosen = { ...quick, ...given };
   const method = findMethod("cdo");
-  const teacher = await loadTeacher(source, chosen.backbone, work.terminal);
+  const teacher = await loadTeacher(source ?? method.weightsOf(chosen.backbone), work.terminal);
   const runs: FinishedRun[] = [];
   for (const className of products) {
     const place = { className, path: join(folder, className), resume: false };

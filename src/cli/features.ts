@@ -77,7 +77,7 @@ export const features: CommandSpec = {
     }
     findBackbone(name);
     const images = await readInput(input, told.tensor, told.imageSize);
-    const teacher = await loadTeacher(told.weights, name, terminal);
+    const teacher = await loadTeacher(told.weights ?? name, terminal);
     const { seed = 1 } = told;
     const levels = await withDevice(told, terminal, (device) => {
       const precision = choosePrecision(told.precision, device, terminal);

@@ -4,7 +4,7 @@ import { LoupeError } from "../error.ts";
 import { classesOf as classesIn } from "./class-data.ts";
 import { choiceOf } from "./data-choice.ts";
 import { defined } from "./defined.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method.ts";
 import { type Arm, type Plan, type PlanData, settingsOf } from "./run-plan.ts";
 import { jointName, safeName } from "./train-folder.ts";
 import type { TrainSettings } from "./train-settings.ts";

@@ -5,7 +5,8 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { LoupeError } from "../error.ts";
-import { findMethod, type Method, methods } from "./methods.ts";
+import type { Method } from "./method.ts";
+import { findMethod, methods } from "./methods.ts";
 import {
   elsewhere,
   type PlanDocument,

@@ -42,7 +42,7 @@ export class Worker {
   readonly #gpu: SharedGpu;
   readonly #work: Work;
   /** The last one: jobs with the same weights follow each other. */
-  #teacher: { readonly key: string; readonly teacher: Teacher } | undefined;
+  #teacher: { readonly weights: string; readonly teacher: Teacher } | undefined;
 
   constructor(output: string, gpu: SharedGpu, work: Work) {
     this.#output = output;
@@ -112,12 +112,11 @@ export class Worker {
     throw new LoupeError("config", `${path}: ${rule}\n  ${wrong.join("\n  ")}`);
   }
 
-  async #teacherOf({ settings, config }: Job, terminal: Terminal): Promise<Teacher> {
-    const backbone = String(config.backbone);
-    const key = JSON.stringify([settings.weights, backbone]);
-    if (this.#teacher?.key !== key) {
-      const teacher = await loadTeacher(settings.weights, backbone, terminal);
-      this.#teacher = { key, teacher };
+  async #teacherOf({ settings, config, method }: Job, terminal: Terminal): Promise<Teacher> {
+    const weights = settings.weights ?? method.weightsOf(String(config.backbone));
+    if (this.#teacher?.weights !== weights) {
+      const teacher = await loadTeacher(weights, terminal);
+      this.#teacher = { weights, teacher };
     }
     return this.#teacher.teacher;
   }

@@ -4,7 +4,8 @@ import type { Detector, RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../models/index.ts";
 import { defined } from "./defined.ts";
-import { findMethod, type Method } from "./methods.ts";
+import type { Method } from "./method.ts";
+import { findMethod } from "./methods.ts";
 import { planSource } from "./plans.ts";
 import { precisionOfRun, type WantedPrecision } from "./precision.ts";
 import { profiled } from "./profiled.ts";
@@ -60,14 +61,10 @@ export interface Teacher {
 export const randomWeights = "random";
 
 /**
- * @param weights a file, a name, `random`, or undefined for the published weights of the backbone
+ * @param weights a file, a name of `loupe weights list` or of a backbone, or `random`
  * @throws LoupeError `io`, `config` or `checkpoint`, naming the file
  */
-export async function loadTeacher(
-  weights: string | undefined,
-  backbone: string,
-  terminal: Terminal,
-): Promise<Teacher> {
+export async function loadTeacher(weights: string, terminal: Terminal): Promise<Teacher> {
   if (weights === randomWeights) {
     terminal.warn(
       "the frozen network is RANDOM, not pretrained: good for trying things out, the results say little about the method",
@@ -76,7 +73,7 @@ export async function loadTeacher(
   }
   const progress = downloadProgress(terminal);
   try {
-    const { name, bytes, sha256, entry } = await loadWeights(weights ?? backbone, progress);
+    const { name, bytes, sha256, entry } = await loadWeights(weights, progress);
     const { state } = readCheckpoint(bytes, { name, part: "teacher" });
     requireNumbers(name, state);
     const licence = entry ? { licence: entry.licence, url: entry.url } : {};

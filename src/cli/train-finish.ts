@@ -3,7 +3,7 @@ import type { Device } from "../core/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { countLabels, type RunData } from "./class-data.ts";
 import { Interrupted } from "./interrupt.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method.ts";
 import type { Work } from "./predicting.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Place } from "./train-folder.ts";

@@ -5,7 +5,8 @@ import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { dataChoices, type RecordedData, recordedData } from "./data-options.ts";
 import { flag, type Settings, whole } from "./flags.ts";
-import { findMethod, type Method, methods } from "./methods.ts";
+import type { Method } from "./method.ts";
+import { findMethod, methods } from "./methods.ts";
 import {
   adapter,
   classes,

@@ -6,7 +6,8 @@ import type { CommandSpec, Invocation, Outcome } from "./command.ts";
 import { choiceOf } from "./data-choice.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { findMethod, type Method, methods } from "./methods.ts";
+import type { Method } from "./method.ts";
+import { findMethod, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { profiled } from "./profiled.ts";
 import { loadTeacher } from "./session.ts";
@@ -108,7 +109,8 @@ async function eachClass(
   const gpu = sharedGpu(told.settings, terminal);
   const { backbone } = method.config(told.settings) as { backbone: string };
   const isNew = places.some(({ resume }) => !resume);
-  const teacher = isNew ? await loadTeacher(told.settings.weights, backbone, terminal) : undefined; // a run that goes on has its own
+  const weights = told.settings.weights ?? method.weightsOf(backbone);
+  const teacher = isNew ? await loadTeacher(weights, terminal) : undefined; // a run that goes on has its own
   try {
     for (const place of places) {
       try {
