@@ -80,10 +80,14 @@ describe("CFA's features", () => {
     compare("resnet18", cfa.features.res18, { leakySum: 0.01 }));
   test("wide_resnet50_2 with leaky sums", () =>
     compare("wide_resnet50_2", cfa.features.wrn50_2, { leakySum: 0.01 }));
+  test("vgg19_bn", () => compare("vgg19_bn", cfa.features.vgg19));
+  test("efficientnet_b5", () => compare("efficientnet_b5", cfa.features["effnet-b5"]));
 });
 
 describe("FOD's features", () => {
   test("wide_resnet50_2", () => compare("wide_resnet50_2", fod.wide_resnet50_2));
+  test("tf_efficientnet_b6", () => compare("tf_efficientnet_b6", fod.tf_efficientnet_b6));
+  test("efficientnet_b6", () => compare("efficientnet_b6", fod.efficientnet_b6));
 });
 
 test("the generator is the fixtures'", () => {

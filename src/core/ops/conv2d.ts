@@ -57,6 +57,8 @@ export interface Conv2dFusedOptions extends Conv2dOptions {
   readonly residual?: Tensor | undefined;
   /** Negative results become 0. */
   readonly relu?: boolean;
+  /** The result r becomes r · σ(r); not together with `relu`. */
+  readonly silu?: boolean;
   /** Type of the result; default: that of `x`. */
   readonly outDtype?: Float;
 }
@@ -74,6 +76,9 @@ export function conv2dFused(x: Tensor, weight: Tensor, options: Conv2dFusedOptio
   if (isGradEnabled() && tensors.some((t) => carriesGrad(t))) {
     const text = "has no gradient; use conv2d, or run it inside noGrad";
     throw new LoupeError("shape", `conv2dFused: ${text}`);
+  }
+  if (options.relu && options.silu) {
+    throw new LoupeError("shape", "conv2dFused: relu and silu exclude each other; leave one out");
   }
   const [a, w] = [operand(x), weightOperand(weight)];
   const { s, y } = begin(a, w, options, options);

@@ -16,6 +16,7 @@ export interface EpilogueTensors {
   readonly norm?: NormTensors | undefined;
   readonly residual?: Tensor | undefined;
   readonly relu?: boolean | undefined;
+  readonly silu?: boolean | undefined;
 }
 
 /** A BatchNorm that is evaluated. */
@@ -29,7 +30,7 @@ export interface NormTensors {
 
 /** The kernel's epilogue, and its tensors in the order of its inputs. */
 export function epilogueOf(e: EpilogueTensors): { epilogue: Epilogue; tensors: Tensor[] } {
-  const { scale, shift, norm, residual, relu = false } = e;
+  const { scale, shift, norm, residual, relu = false, silu = false } = e;
   const type = (t: Tensor | undefined) => t && floatOf(t);
   return {
     epilogue: {
@@ -44,6 +45,7 @@ export function epilogueOf(e: EpilogueTensors): { epilogue: Epilogue; tensors: T
       },
       residual: residual !== undefined,
       relu,
+      silu,
     },
     tensors: [scale, shift, ...tensorsOf(norm), residual].filter((t) => t !== undefined),
   };

@@ -21,6 +21,8 @@ export interface Epilogue {
   readonly residual?: boolean;
   /** Negative values become 0; NaN stays. */
   readonly relu?: boolean;
+  /** r becomes r · σ(r). */
+  readonly silu?: boolean;
 }
 
 /** Types of the `[columns]` of a BatchNorm. */
@@ -117,7 +119,7 @@ function finish(
   columnOf: (name: string) => string,
   residualHere: string,
 ): string {
-  const { scale, shift, norm, residual, relu } = epilogue;
+  const { scale, shift, norm, residual, relu, silu } = epilogue;
   const zero = `${type}()`;
   const rectify = `r = select(r, ${zero}, r <= ${zero});`;
   return [
@@ -126,6 +128,7 @@ function finish(
     norm ? normalised(norm, type, columnOf) : "",
     residual ? `r += ${residualHere};` : "",
     reluIf ? `if (${reluIf}) { ${rectify} }` : relu ? rectify : "",
+    silu ? `r /= ${type}(1.0) + exp(-r);` : "",
   ]
     .filter((line) => line !== "")
     .join("\n");

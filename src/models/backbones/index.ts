@@ -1,5 +1,6 @@
 /** Backbones: feature maps at three levels. */
 export { Backbone, type LevelChannels, type LevelStrides, levelStrides } from "./backbone.ts";
+export { EfficientNet, type EfficientNetShape } from "./efficientnet.ts";
 export { FeatureExtractor } from "./extractor.ts";
 export { HRNet } from "./hrnet.ts";
 export { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
@@ -11,3 +12,4 @@ export {
   createBackbone,
   findBackbone,
 } from "./table.ts";
+export { Vgg19Bn } from "./vgg.ts";

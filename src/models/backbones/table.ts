@@ -4,8 +4,11 @@ import { LoupeError } from "../../error.ts";
 import { type StateDict, teacherHeads } from "../checkpoint/index.ts";
 import type { Build } from "../nn/index.ts";
 import { type Backbone, type LevelChannels, type LevelStrides, levelStrides } from "./backbone.ts";
+import { EfficientNet, type EfficientNetShape, efficientNetChannels } from "./efficientnet.ts";
+import { lukemelas, timm, timmTensorFlow } from "./efficientnet-dialect.ts";
 import { HRNet } from "./hrnet.ts";
 import { ResNet, type ResNetSettings, type ResNetShape } from "./resnet.ts";
+import { Vgg19Bn } from "./vgg.ts";
 
 /** One row of the table. */
 export interface BackboneEntry {
@@ -45,6 +48,18 @@ function hrnet(name: string, width: number): BackboneEntry {
   return { name, channels, strides: levelStrides, heads: teacherHeads.hrnet, create };
 }
 
+function efficientnet(
+  name: string,
+  shape: EfficientNetShape,
+  heads: readonly string[],
+): BackboneEntry {
+  const create = sumless(name, (build) => new EfficientNet(build, name, shape));
+  return { name, channels: efficientNetChannels(shape), strides: levelStrides, heads, create };
+}
+
+const b6 = { width: 1.8, depth: 2.6, joined: [1, 1, 1] } as const;
+const b6Heads = teacherHeads.timmEfficientnet;
+
 /** Of networks that are no ResNets, which have no sums before their levels. */
 function sumless(name: string, make: (build: Build) => Backbone): BackboneEntry["create"] {
   return (build, { leakySum }) => {
@@ -64,6 +79,20 @@ export const backbones: readonly BackboneEntry[] = [
   hrnet("hrnet_w18", 18),
   hrnet("hrnet_w32", 32),
   hrnet("hrnet_w48", 48),
+  {
+    name: "vgg19_bn",
+    channels: Vgg19Bn.channels,
+    strides: Vgg19Bn.strides,
+    heads: teacherHeads.vgg,
+    create: sumless("vgg19_bn", (build) => new Vgg19Bn(build)),
+  },
+  efficientnet(
+    "efficientnet_b5",
+    { width: 1.6, depth: 2.2, joined: [5, 3, 1], dialect: lukemelas },
+    teacherHeads.efficientnet,
+  ),
+  efficientnet("tf_efficientnet_b6", { ...b6, dialect: timmTensorFlow }, b6Heads),
+  efficientnet("efficientnet_b6", { ...b6, dialect: timm }, b6Heads),
 ];
 
 export const backboneNames: readonly string[] = backbones.map((b) => b.name);

@@ -8,6 +8,16 @@ import { printable } from "./printable.ts";
 /** Parts of published ImageNet weights that our three-level backbones don't have, by the start of their names. */
 export const teacherHeads = {
   resnet: ["fc.", "layer4."],
+  vgg: ["classifier."],
+  /** lukemelas's names. */
+  efficientnet: [
+    "_fc.",
+    "_conv_head.",
+    "_bn1.",
+    ...Array.from({ length: 12 }, (_, i) => `_blocks.${27 + i}.`),
+  ],
+  /** timm's names. */
+  timmEfficientnet: ["classifier.", "conv_head.", "bn2.", "blocks.5.", "blocks.6."],
   hrnet: ["incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "last_layer."],
 } as const;
 

@@ -1,5 +1,5 @@
 /** Batch normalisation over N, H and W with running statistics. Ioffe and Szegedy 2015; PyTorch's `BatchNorm2d`. */
-import { batchNorm, type Device, everyRun, once, type Tensor } from "../../core/index.ts";
+import { batchNorm, type Device, everyRun, once, silu, type Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import type { Build } from "./init.ts";
 import { Layer } from "./module.ts";
@@ -27,6 +27,8 @@ export interface AfterNorm {
   readonly residual?: Tensor | undefined;
   /** Ends with a ReLU. */
   readonly relu?: boolean;
+  /** Ends with x · σ(x); not together with `relu`. */
+  readonly silu?: boolean;
 }
 
 export class BatchNorm2d extends Layer {
@@ -64,7 +66,9 @@ export class BatchNorm2d extends Layer {
       throw new LoupeError("shape", `BatchNorm2d: input must be [N, H, W, C], got ${x}`);
     }
     if (training) once(() => count(x.device, numBatchesTracked));
-    return batchNorm(x, { ...statistics, training, momentum: this.#momentum, ...after });
+    const { silu: ends, ...same } = after;
+    const y = batchNorm(x, { ...statistics, training, momentum: this.#momentum, ...same });
+    return ends ? silu(y) : y;
   }
 }
 

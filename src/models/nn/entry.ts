@@ -3,12 +3,15 @@ import type { Tensor } from "../../core/index.ts";
 import { LoupeError } from "../../error.ts";
 import { type HostTensor, hostTensor, toFloat32, toHWIO, toOIHW } from "../checkpoint/index.ts";
 
+/** `conv`: `[kh, kw, I, O]` here and `[O, I, kh, kw]` in a state dict; `transposed`: `[N, D]` here and `[D, N]` there. */
+export type Layout = "plain" | "conv" | "transposed";
+
 /** What a module owns under a name. */
 export type Entry =
   | {
       readonly kind: "parameter" | "buffer";
       readonly tensor: Tensor;
-      readonly layout: "plain" | "conv";
+      readonly layout: Layout;
     }
   | { readonly kind: "counter"; readonly counter: { value: number } };
 
@@ -18,12 +21,15 @@ type FourSizes = readonly [number, number, number, number];
 export function shapeOf(entry: Entry): readonly number[] {
   if (entry.kind === "counter") return [];
   const { tensor, layout } = entry;
-  return layout === "conv" ? torchOrder(tensor) : tensor.shape;
+  return layout === "plain" ? tensor.shape : torchOrder(tensor).slice(0, tensor.shape.length);
 }
 
-/** `[kh, kw, I, O]` as `[O, I, kh, kw]`. */
-function torchOrder(tensor: Tensor): FourSizes {
-  const [kh, kw, i, o] = tensor.shape as FourSizes;
+/** `[kh, kw, I, O]` as `[O, I, kh, kw]`, and `[N, D]` as `[D, N, 1, 1]`. */
+function torchOrder({ shape }: Tensor): FourSizes {
+  const [kh, kw, i, o] = [
+    ...Array<number>(4 - shape.length).fill(1),
+    ...shape,
+  ] as unknown as FourSizes;
   return [o, i, kh, kw];
 }
 
@@ -34,8 +40,7 @@ export async function readEntry(entry: Entry): Promise<HostTensor> {
   const { tensor, layout } = entry;
   const data = (await tensor.data()) as Float32Array;
   if (layout === "plain") return hostTensor("f32", tensor.shape, data);
-  const shape = torchOrder(tensor);
-  return hostTensor("f32", shape, toOIHW(data, shape));
+  return hostTensor("f32", shapeOf(entry), toOIHW(data, torchOrder(tensor)));
 }
 
 /** Overwrites in place; the shape is known to fit. */
@@ -46,7 +51,7 @@ export function writeEntry(name: string, entry: Entry, value: HostTensor): void 
   }
   const { tensor, layout } = entry;
   const data = toFloat32(value);
-  const own = layout === "conv" ? toHWIO(data, torchOrder(tensor)) : data;
+  const own = layout === "plain" ? data : toHWIO(data, torchOrder(tensor));
   tensor.device.write(tensor, own as Float32Array<ArrayBuffer>);
 }
 

@@ -2,7 +2,7 @@
 export { Identity, MaxPool2d, type MaxPoolSettings, ReLU } from "./activation.ts";
 export { type AfterNorm, BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
 export { applyNorm, applyNormRelu, convNorm } from "./conv-norm.ts";
-export { Conv2d, type Conv2dSettings } from "./conv2d.ts";
+export { Conv2d, type Conv2dSettings, type PaddingRule, samePadding } from "./conv2d.ts";
 export { chain, frugal } from "./frugal.ts";
 export {
   type Build,
@@ -17,6 +17,7 @@ export {
   kaimingUniform,
   normal,
   uniform,
+  zeros,
 } from "./init.ts";
 export { LayerNorm, type LayerNormSettings } from "./layer-norm.ts";
 export { Linear, type LinearSettings } from "./linear.ts";

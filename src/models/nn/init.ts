@@ -72,6 +72,9 @@ export function drawn({ device, rng }: Build, shape: Shape, initialiser: Initial
   return rng ? device.tensor(initialiser(shape, rng), shape) : device.zeros(shape);
 }
 
+/** What biases start from in networks that say so. */
+export const zeros: Initialiser = (shape) => new Float32Array(sizeOf(shape));
+
 /** Uniform within ± bound. */
 export function uniform(shape: Shape, rng: Rng, bound: number): Float32Array<ArrayBuffer> {
   return rng.uniformHost(sizeOf(shape), -bound, bound);

@@ -5,7 +5,7 @@
  */
 import { isGradEnabled, recompute, type Tensor } from "../../core/index.ts";
 import { matchState, requireMatch, type StateDict, type StateMatch } from "../checkpoint/index.ts";
-import { type Entry, readEntry, shapeOf, writeEntry } from "./entry.ts";
+import { type Entry, type Layout, readEntry, shapeOf, writeEntry } from "./entry.ts";
 
 /** How strictly a state dict must fit. */
 export interface LoadOptions {
@@ -26,15 +26,15 @@ export abstract class Module {
     return this.#training;
   }
 
-  /** Owns a trained tensor; `conv` says that it is `[kh, kw, I, O]` here and `[O, I, kh, kw]` in a state dict. */
-  protected parameter(name: string, tensor: Tensor, layout: "plain" | "conv" = "plain"): Tensor {
+  /** Owns a trained tensor; `layout` says how it differs from its entry in a state dict. */
+  protected parameter(name: string, tensor: Tensor, layout: Layout = "plain"): Tensor {
     this.#entries.set(name, { kind: "parameter", tensor, layout });
     return tensor.keep().setRequiresGrad(true);
   }
 
   /** Owns a tensor that is saved but not trained. */
-  protected buffer(name: string, tensor: Tensor): Tensor {
-    this.#entries.set(name, { kind: "buffer", tensor, layout: "plain" });
+  protected buffer(name: string, tensor: Tensor, layout: Layout = "plain"): Tensor {
+    this.#entries.set(name, { kind: "buffer", tensor, layout });
     return tensor.keep();
   }
 

@@ -1,5 +1,5 @@
 /** Layers one after the other, named "0", "1" and so on, and the plain list that only names them. */
-import { add, relu, type Tensor } from "../../core/index.ts";
+import { add, relu, silu, type Tensor } from "../../core/index.ts";
 import { ReLU } from "./activation.ts";
 import { type AfterNorm, BatchNorm2d } from "./batch-norm.ts";
 import { applyNorm } from "./conv-norm.ts";
@@ -65,7 +65,8 @@ function stepOf(layer: Layer): Step {
   return (x, after) => finish(layer.forward(x), after);
 }
 
-function finish(y: Tensor, { residual, relu: ends }: AfterNorm): Tensor {
+function finish(y: Tensor, { residual, relu: ends, silu: smooth }: AfterNorm): Tensor {
   const sum = residual ? add(y, residual) : y;
+  if (smooth) return silu(sum);
   return ends ? relu(sum) : sum;
 }
