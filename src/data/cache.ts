@@ -3,10 +3,13 @@
  * order, so throwing out what was used longest ago would throw out exactly what comes next: what is in stays in.
  */
 import { LoupeError } from "../error.ts";
-import type { Image } from "./image.ts";
+import type { Image, Size } from "./image.ts";
 
-/** What is kept of an image: it at the training size, and, if noise needs it, as decoded. */
-export type Kept = { readonly clean: Image; readonly source?: Image };
+/**
+ * What is kept of an image: what the framing makes of it (`prepare`), the size at which it is stored, and, if noise needs it, it as
+ * decoded.
+ */
+export type Kept = { readonly clean: Image; readonly stored: Size; readonly source?: Image };
 
 /** A store of images by key. `bytes`: how much is in it. */
 export type ImageCache = {

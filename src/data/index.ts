@@ -40,6 +40,7 @@ export {
 export { detourSize } from "./detour.ts";
 export { encodePng, writePng } from "./encode.ts";
 export type { Finding, Level, Report } from "./finding.ts";
+export { type Frame, frame, type Place } from "./frame.ts";
 export { type Filters, type Framing, framingOf } from "./framing.ts";
 export { type Box, type Image, makeImage, type Size, toGrey, toRgb } from "./image.ts";
 export {

@@ -6,8 +6,9 @@ import { readFile } from "#codec";
 import { LoupeError } from "../error.ts";
 import { type DecodeOptions, decodeImage } from "./decode.ts";
 import type { Finding, Report } from "./finding.ts";
+import { frameAt, type Place } from "./frame.ts";
 import { type Image, makeImage, type Size } from "./image.ts";
-import { type Filter, resize } from "./resize.ts";
+import type { Filter } from "./resize.ts";
 
 /** How masks are read. */
 export type MaskOptions = {
@@ -77,15 +78,14 @@ export function sizeFinding(
 }
 
 /**
- * A mask at the size of training, `[size, size]`, values 0..1 with fractional borders: resized like its image
- * (reference: not binarised again), divided by 255.
+ * The part of a mask that the network sees, at the size of training `[size, size]`, values 0..1 with fractional borders: resized
+ * like its image (reference: not binarised again), divided by 255.
  */
-export function fractionalMask(mask: Image, size: number, filter: Filter): Float32Array {
-  const { data } = resize(mask, { width: size, height: size }, filter);
-  return Float32Array.from(data, (v) => v / 255);
+export function fractionalMask(mask: Image, place: Place, filter: Filter): Float32Array {
+  return Float32Array.from(frameAt(mask, place, filter).data, (v) => v / 255);
 }
 
-/** A mask at the size of evaluation, `[size, size]`: 1 where the resized mask is above one half, else 0. */
-export function binaryMask(mask: Image, size: number, filter: Filter): Float32Array {
-  return fractionalMask(mask, size, filter).map((v) => (v > 0.5 ? 1 : 0));
+/** The same at the size of evaluation, `[size, size]`: 1 where the resized mask is above one half, else 0. */
+export function binaryMask(mask: Image, place: Place, filter: Filter): Float32Array {
+  return fractionalMask(mask, place, filter).map((v) => (v > 0.5 ? 1 : 0));
 }

@@ -104,7 +104,8 @@ function clip(i: number, length: number): number {
   return Math.min(Math.max(i, 0), length - 1);
 }
 
-function roundEven(x: number): number {
+/** The nearest whole number, of two the even one, as Python's `round`. */
+export function roundEven(x: number): number {
   const low = Math.floor(x);
   const rest = x - low;
   return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;

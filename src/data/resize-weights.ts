@@ -1,8 +1,12 @@
 /**
  * The weights of Pillow's convolution resize (Resample.c): for each output position the window of input positions and
- * their weights, normalised and quantised to 22-bit fixed point. Filters: triangle (bilinear, support 1) and Keys'
- * cubic with a = -0.5 (bicubic, support 2), widened by the scale when shrinking, so it antialiases.
+ * their weights, normalised and quantised to 22-bit fixed point. Filters: triangle (bilinear, support 1), Keys' cubic with
+ * a = -0.5 (bicubic, support 2) and sinc(x) sinc(x / 3) (lanczos, support 3), widened by the scale when shrinking, so they
+ * antialias.
  */
+
+/** Pillow's filters that take a weighted mean. */
+export type Convolution = "bilinear" | "bicubic" | "lanczos";
 
 /** For output `i`: input positions `start[i] .. start[i] + count[i]`, weights `value[i * taps ...]`, 1.0 = 2^22. */
 export type Weights = {
@@ -25,27 +29,39 @@ function cubic(value: number): number {
   return 0;
 }
 
-const filters = {
+function sinc(x: number): number {
+  if (x === 0) return 1;
+  const angle = x * Math.PI;
+  return Math.sin(angle) / angle;
+}
+
+const lanczos = (x: number) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0);
+
+const filters: Record<Convolution, { weight: (x: number) => number; support: number }> = {
   bilinear: { weight: triangle, support: 1 },
   bicubic: { weight: cubic, support: 2 },
+  lanczos: { weight: lanczos, support: 3 },
 };
 
 /** Weights depend on three values only and cost a millisecond; images of one data set mostly share them. */
 const remembered = new Map<string, Weights>();
 const mostRemembered = 64;
+/** Those of a strip of extreme length are not worth their memory. */
+const longestRemembered = 2 ** 18;
 
 /** The weights that take `from` pixels to `to` pixels along one axis. */
-export function resizeWeights(from: number, to: number, filter: "bilinear" | "bicubic"): Weights {
+export function resizeWeights(from: number, to: number, filter: Convolution): Weights {
   const key = `${from} ${to} ${filter}`;
   const known = remembered.get(key);
   if (known) return known;
-  if (remembered.size >= mostRemembered) remembered.clear();
   const weights = computeWeights(from, to, filter);
+  if (weights.value.length > longestRemembered) return weights;
+  if (remembered.size >= mostRemembered) remembered.clear();
   remembered.set(key, weights);
   return weights;
 }
 
-function computeWeights(from: number, to: number, filter: "bilinear" | "bicubic"): Weights {
+function computeWeights(from: number, to: number, filter: Convolution): Weights {
   const { weight, support: radius } = filters[filter];
   const scale = from / to;
   const widening = Math.max(scale, 1);

@@ -1,5 +1,5 @@
 /**
- * The only place that resizes an image. `bilinear`, `bicubic` and `nearest` equal Pillow's `Image.resize` bit for bit
+ * The only place that resizes an image. `bilinear`, `bicubic`, `lanczos` and `nearest` equal Pillow's `Image.resize` bit for bit
  * (Resample.c, Geometry.c, as of 9.4, rows before columns; Pillow 13 takes the columns first for some shapes and then
  * differs by rounding). `cv2-bilinear` and `cv2-nearest` equal OpenCV's `resize`, which the 2023 reference used.
  * Pillow antialiases when it shrinks, OpenCV does not.
@@ -8,15 +8,16 @@ import { LoupeError } from "../error.ts";
 import { type Box, type Image, makeImage, type Size } from "./image.ts";
 import { cv2Bilinear, cv2Nearest } from "./resize-cv2.ts";
 import { resizeColumns, resizeRows, type Window } from "./resize-passes.ts";
-import { resizeWeights, type Weights } from "./resize-weights.ts";
+import { type Convolution, resizeWeights, type Weights } from "./resize-weights.ts";
 
 /** How pixels are interpolated; `cv2-*` are OpenCV's rules, the others Pillow's. */
-export type Filter = "bilinear" | "bicubic" | "nearest" | "cv2-bilinear" | "cv2-nearest";
+export type Filter = Convolution | "nearest" | "cv2-bilinear" | "cv2-nearest";
 
 /** The names of all filters, for options and messages. */
 export const filters: readonly Filter[] = [
   "bilinear",
   "bicubic",
+  "lanczos",
   "nearest",
   "cv2-bilinear",
   "cv2-nearest",
@@ -32,6 +33,7 @@ export function resize(image: Image, size: Size, filter: Filter): Image {
   switch (filter) {
     case "bilinear":
     case "bicubic":
+    case "lanczos":
       return convolve(image, target, filter);
     case "nearest":
       return nearest(image, target);
@@ -49,11 +51,32 @@ export function resize(image: Image, size: Size, filter: Filter): Image {
   }
 }
 
+/** The part `box` of `image` resized to `size`; Pillow's means are taken of this part alone. Throws as `resize`. */
+export function resizePart(image: Image, size: Size, box: Box, filter: Filter): Image {
+  const isAll = box.bottom - box.top === size.height && box.right - box.left === size.width;
+  if (isAll) return resize(image, size, filter);
+  const isSame = image.width === size.width && image.height === size.height;
+  const part =
+    isSame || !convolves(filter)
+      ? cut(wholeWindow(resize(image, size, filter)), box)
+      : partOf(image, resizing(image, size, filter), box);
+  return makeImage(part.columns, part.rows, image.channels, part.data);
+}
+
+function partOf(image: Image, plan: Resizing, box: Box): Window {
+  const { top, bottom } = inputBox(plan, box);
+  const { width, channels, data } = image;
+  const stride = width * channels;
+  const rows = data.subarray(top * stride, bottom * stride);
+  const source = { top, left: 0, rows: bottom - top, columns: width, channels, data: rows };
+  return resizeWindow(source, plan, box);
+}
+
 /** The weights of both axes of one resize, to be used for many images of one size. */
 export type Resizing = { readonly rows: Weights; readonly columns: Weights };
 
 /** Prepares a Pillow resize from one size to another; see `resizeWindow`. */
-export function resizing(from: Size, to: Size, filter: "bilinear" | "bicubic"): Resizing {
+export function resizing(from: Size, to: Size, filter: Convolution): Resizing {
   return {
     rows: resizeWeights(from.width, to.width, filter),
     columns: resizeWeights(from.height, to.height, filter),
@@ -125,11 +148,15 @@ function outputRange({ start, count }: Weights, begin: number, end: number): [nu
   return [low, high];
 }
 
-function convolve(image: Image, target: Image, filter: "bilinear" | "bicubic"): Image {
+function convolve(image: Image, target: Image, filter: Convolution): Image {
   const box = { top: 0, left: 0, bottom: target.height, right: target.width };
   const { data } = resizeWindow(wholeWindow(image), resizing(image, target, filter), box);
   return makeImage(target.width, target.height, image.channels, data);
 }
+
+const convolutions: readonly Filter[] = ["bilinear", "bicubic", "lanczos"] satisfies Convolution[];
+
+const convolves = (filter: Filter): filter is Convolution => convolutions.includes(filter);
 
 /** Pillow adds the step up instead of multiplying it; the rounding of that sum decides some pixels. */
 function nearestPositions(from: number, to: number): Int32Array {

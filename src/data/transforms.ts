@@ -7,12 +7,12 @@ import { LoupeError } from "../error.ts";
 import { type ImageCache, imageCache, type Kept } from "./cache.ts";
 import type { Sample } from "./dataset.ts";
 import { type DecodeOptions, decodeImage } from "./decode.ts";
-import type { Filters, Framing } from "./framing.ts";
-import type { Image } from "./image.ts";
+import { type Frame, frameOf, framingFilters, prepare, wildRandom } from "./frame.ts";
+import { checkFraming, crops, type Framing, framingOf } from "./framing.ts";
+import type { Image, Size } from "./image.ts";
 import { binaryMask, decodeMask, fractionalMask, type MaskOptions, sizeFinding } from "./mask.ts";
 import { normalise } from "./normalise.ts";
-import { seededRandom } from "./random.ts";
-import { type Filter, resize } from "./resize.ts";
+import { type Random, seededRandom } from "./random.ts";
 import { checkSynthesis, type Survival, type Synthesis } from "./synthesis/synthesis.ts";
 import { cleanImage, type NoiseOptions, whiteNoise } from "./white-noise.ts";
 
@@ -47,21 +47,19 @@ export type TrainOptions = LoadOptions & {
   readonly cache?: ImageCache;
 };
 
-const filtersOf: Record<Exclude<Filters, "lanczos">, { image: Filter; mask: Filter }> = {
-  2025: { image: "bilinear", mask: "bilinear" },
-  2023: { image: "cv2-bilinear", mask: "cv2-nearest" },
-};
-
 /**
  * Training: normal images get synthetic anomalies and their mask (fractional borders), defective ones keep their own
  * mask, resized and not binarised. Source: CDO, ad_dataset.py (2025), dataset.py (2023).
+ * Throws `LoupeError("config")` for a framing that can't be, or on which anomalies can't be painted.
  */
 export function trainTransform(options: TrainOptions): Transform {
-  checkSize(options.size);
-  const { seed, epoch, size, filters = "2025", anomalies = {}, cache = imageCache(0) } = options;
-  if (anomalies === false) return plainTransform(options, fractionalMask, cache);
-  const plainly = plainTransform(options, fractionalMask, cache);
-  const version = refuseLanczos(filters);
+  checkFraming(options);
+  const { seed, epoch, size, anomalies = {}, cache = imageCache(0) } = options;
+  const plainly = plainTransform(options, fractionalMask, cache, (index) =>
+    wildRandom(seed, epoch, index),
+  );
+  if (anomalies === false) return plainly;
+  const version = paintable(options);
   const noise: NoiseOptions = { ...anomalies, version };
   if (noise.synthesis) checkSynthesis(noise.synthesis);
   const detour = version === "2025" && anomalies.detour !== false;
@@ -70,7 +68,7 @@ export function trainTransform(options: TrainOptions): Transform {
     const kept = await remember(cache, `${version} ${detour} ${size} ${sample.path}`, async () => {
       const source = await readPixels(sample.path, options);
       const clean = cleanImage(source, size, noise);
-      return detour ? { clean, source } : { clean };
+      return { clean, stored: sizeOf(source), ...(detour ? { source } : {}) };
     });
     const random = seededRandom(seed, epoch, index);
     const noisy = whiteNoise(kept.source ?? kept.clean, size, random, noise, kept.clean);
@@ -78,6 +76,17 @@ export function trainTransform(options: TrainOptions): Transform {
     for (let i = 0; i < mask.length; i++) mask[i] = noisy.mask.data[i]! / 255;
     return noisy.survival;
   };
+}
+
+/** The version whose anomalies are painted: there are none on images that are cut, nor under Lanczos. */
+function paintable(framing: Framing): "2025" | "2023" {
+  const { filters = "2025" } = framing;
+  if (filters !== "lanczos" && !crops(framing)) return filters;
+  const { size: _, ...got } = framingOf(framing);
+  const rule = "are painted on images that filters 2025 or 2023 stretch to the square";
+  const next = "leave out shorter and wild, or set anomalies to false";
+  const message = `synthetic anomalies ${rule}, got ${JSON.stringify(got)}; ${next}`;
+  throw new LoupeError("config", message);
 }
 
 /** The options with this synthesis, if there is one and anomalies are made at all. */
@@ -89,44 +98,42 @@ export function withSynthesis<T extends Pick<TrainOptions, "anomalies">>(
   return { ...options, anomalies: { ...options.anomalies, synthesis } };
 }
 
-/** Evaluation: images are resized and normalised, masks are 1 where the resized mask is above one half. */
+/** Evaluation: images are framed and normalised, masks are 1 where the resized mask is above one half. */
 export function testTransform(options: LoadOptions): Transform {
-  checkSize(options.size);
+  checkFraming(options);
   return plainTransform(options, binaryMask, imageCache(0));
 }
 
+/** `randomOf`: what is random about the framing of an image; without it the image decides. */
 function plainTransform(
   options: LoadOptions,
   toMask: typeof fractionalMask,
   cache: ImageCache,
+  randomOf?: (index: number) => Random,
 ): Transform {
-  const { size, filters: name = "2025" } = options;
-  const version = refuseLanczos(name);
-  const filters = filtersOf[version];
-  return async (sample, _index, image, mask) => {
-    let decoded: Image | undefined;
-    const key = `${version} plain ${size} ${sample.path}`;
-    const { clean } = await remember(cache, key, async () => {
-      decoded = await readPixels(sample.path, options);
-      return { clean: resize(decoded, { width: size, height: size }, filters.image) };
+  const framing = framingOf(options);
+  const filters = framingFilters(framing);
+  const shape = JSON.stringify(framing);
+  return async (sample, index, image, mask) => {
+    const kept = await remember(cache, `plain ${shape} ${sample.path}`, async () => {
+      const decoded = await readPixels(sample.path, options);
+      return { clean: prepare(decoded, framing), stored: sizeOf(decoded) };
     });
-    normalise(clean, image);
+    const seen: Frame = frameOf(kept.clean, kept.stored, framing, randomOf?.(index));
+    normalise(seen.image, image);
     mask.fill(0);
     if (sample.maskPath === undefined) return undefined;
-    const whole = await readFittingMask(sample.path, decoded, sample.maskPath, options);
-    mask.set(toMask(whole, size, filters.mask));
+    const whole = await readFittingMask(sample.path, kept.stored, sample.maskPath, options);
+    mask.set(toMask(whole, seen.place, filters.mask));
     if (sample.label === 1 && !mask.some((v) => v > 0)) {
-      const message = `nothing is left of the mask at this size, its image stays defective: ${size}`;
+      const message = `nothing is left of the mask at this size, its image stays defective: ${framing.size}`;
       options.report?.({ level: "warning", file: sample.maskPath, message });
     }
     return undefined;
   };
 }
 
-function refuseLanczos(filters: Filters): Exclude<Filters, "lanczos"> {
-  if (filters !== "lanczos") return filters;
-  throw new LoupeError("config", "filters: lanczos is not there yet"); // TODO(DATA)
-}
+const sizeOf = ({ width, height }: Size): Size => ({ width, height });
 
 async function remember(cache: ImageCache, key: string, make: () => Promise<Kept>): Promise<Kept> {
   const known = cache.get(key);
@@ -146,25 +153,19 @@ async function readPixels(path: string, options: LoadOptions): Promise<Image> {
   });
 }
 
-/** The mask, binary; refused when its aspect ratio is not the image's (unknown when that came from the cache). */
+/** The mask, binary; refused when its aspect ratio is not the image's. */
 async function readFittingMask(
   path: string,
-  image: Image | undefined,
+  image: Size,
   maskPath: string,
   options: LoadOptions,
 ): Promise<Image> {
   const mask = await decodeMask(await (options.read ?? readFile)(maskPath), maskPath, options);
   const { width, height } = mask;
-  const finding = image && sizeFinding({ ...image, path }, { path: maskPath, width, height });
+  const finding = sizeFinding({ ...image, path }, { path: maskPath, width, height });
   if (finding?.level === "error") {
     throw new LoupeError("data", `mask: ${maskPath}: ${finding.message}`);
   }
   if (finding) options.report?.(finding);
   return mask;
-}
-
-function checkSize(size: number): void {
-  if (!Number.isSafeInteger(size) || size < 1) {
-    throw new LoupeError("config", `size: must be a whole number of pixels, got ${size}`);
-  }
 }

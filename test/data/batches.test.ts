@@ -223,7 +223,7 @@ test("sizes that are not whole numbers are refused", async () => {
 test("a full cache keeps what it has and takes nothing more", () => {
   const cache = imageCache(100);
   const image = makeImage(9, 10, 1);
-  cache.put("a", { clean: image });
-  cache.put("b", { clean: image });
+  cache.put("a", { clean: image, stored: image });
+  cache.put("b", { clean: image, stored: image });
   expect([cache.get("a")?.clean, cache.get("b"), cache.bytes()]).toEqual([image, undefined, 90]);
 });
