@@ -31,6 +31,7 @@ export {
   type Statistic,
   sceneImage,
   sceneSvg,
+  summaryText,
   tablesScene,
 } from "./compare/index.ts";
 export { contactSheet, type SheetOptions, type SheetSection } from "./contact-sheet.ts";

@@ -19,7 +19,7 @@ export interface ShownCell {
 export interface ShownRow {
   readonly name: string;
   readonly isBaseline: boolean;
-  /** One a class, then the average. */
+  /** One for each head. */
   readonly cells: readonly ShownCell[];
 }
 
@@ -27,9 +27,11 @@ export interface ShownTable {
   readonly title: string;
   /** Unit and statistic. */
   readonly subtitle: string;
-  /** Of the columns: classes, then `average`. */
+  /** Of the columns: classes, then `average`; of a summary metrics and costs. */
   readonly heads: readonly string[];
   readonly rows: readonly ShownRow[];
+  /** Whether the last column is the average of the others. */
+  readonly hasAverage: boolean;
   readonly isDifference: boolean;
   readonly isLoss: boolean;
   /** The largest absolute difference: where the colours end. */
@@ -77,6 +79,7 @@ export function showTable(
     title: isDifference ? `Δ ${metric.title}` : metric.title,
     subtitle: `${metric.isLoss ? "" : `${isFirst}, `}${statisticTitles[statistic]}`,
     heads,
+    hasAverage: true,
     isDifference,
     isLoss: metric.isLoss,
     limit,

@@ -4,18 +4,57 @@ import type { Facts, Run } from "./run.ts";
 
 /** Facts that differ from class to class by nature; the others must agree over the whole table. */
 const byClass: ReadonlySet<keyof Facts> = new Set(["training images", "test images", "test data"]);
+/** Facts of which each method has its own; they must agree among the runs of a method. */
+const byMethod: ReadonlySet<keyof Facts> = new Set(["image size", "epochs", "batch size"]);
 
 /** One sentence for each thing that differs between experiments, with the values and who has them. */
 export function differences({ experiments, columns }: Arranged): string[] {
   const names = Object.keys(experiments[0] ? someRun(experiments[0]).facts : {}) as (keyof Facts)[];
   const found = names.flatMap((name) => {
-    if (!byClass.has(name)) return spread(name, experiments, allRuns, name);
+    if (byMethod.has(name)) {
+      return eachMethod(experiments, (title, rows, runsOf) =>
+        spread(`${name}${title} differ`, rows, runsOf, name),
+      );
+    }
+    if (!byClass.has(name)) return spread(`${name} differ`, experiments, allRuns, name);
     return columns.flatMap((column) => {
       const ofClass = (row: Experiment) => [...(row.runs.get(column)?.values() ?? [])];
-      return spread(`${name} of ${column}`, experiments, ofClass, name);
+      return spread(`${name} of ${column} differ`, experiments, ofClass, name);
     });
   });
-  return [...found, ...evaluationDifference(experiments), ...seedDifference(experiments)];
+  const evaluated = eachMethod(experiments, (title, rows, runsOf) =>
+    evaluationDifference(`evaluated epochs${title} differ`, rows, runsOf),
+  );
+  return [...found, ...evaluated, ...seedDifference(experiments)];
+}
+
+/** What methods differ in by nature: said, but no reason not to lay them side by side. */
+export function methodDifferences({ experiments }: Arranged): string[] {
+  if (methodsOf(experiments).length < 2) return [];
+  return [...byMethod].flatMap((name) =>
+    spread(`each method has its own ${name}`, experiments, allRuns, name),
+  );
+}
+
+const methodsOf = (experiments: readonly Experiment[]) => [
+  ...new Set(experiments.flatMap((row) => allRuns(row).map(({ method }) => method))),
+];
+
+/** For the runs of each method by themselves; `title`: what tells them apart where there are several. */
+function eachMethod(
+  experiments: readonly Experiment[],
+  find: (
+    title: string,
+    rows: readonly Experiment[],
+    runsOf: (row: Experiment) => readonly Run[],
+  ) => string[],
+): string[] {
+  const methods = methodsOf(experiments);
+  return methods.flatMap((method) => {
+    const runsOf = (row: Experiment) => allRuns(row).filter((run) => run.method === method);
+    const rows = experiments.filter((row) => runsOf(row).length > 0);
+    return find(methods.length > 1 ? ` of ${method}` : "", rows, runsOf);
+  });
 }
 
 const allRuns = ({ runs }: Experiment): Run[] =>
@@ -35,10 +74,14 @@ function spread(
 }
 
 /** The last evaluations must lie at the same epochs, or means over them and maxima say different things. */
-function evaluationDifference(experiments: readonly Experiment[]): string[] {
-  return told("evaluated epochs", experiments, (row) => [
+function evaluationDifference(
+  title: string,
+  experiments: readonly Experiment[],
+  runsOf: (row: Experiment) => readonly Run[],
+): string[] {
+  return told(title, experiments, (row) => [
     ...new Set(
-      allRuns(row)
+      runsOf(row)
         .filter(({ evaluations }) => evaluations.length > 0)
         .map(({ evaluations }) => shortList(evaluations.map(({ epoch }) => epoch))),
     ),
@@ -52,7 +95,7 @@ function shortList(epochs: readonly number[]): string {
 
 /** Seeds make pairs: the same seed has the same order of images and the same masks. */
 function seedDifference(experiments: readonly Experiment[]): string[] {
-  return told("seeds", experiments, (row) => [
+  return told("seeds differ", experiments, (row) => [
     [...new Set(allRuns(row).map(({ seed }) => seed))].sort((a, b) => a - b).join(", "),
   ]);
 }
@@ -70,7 +113,7 @@ function told(
   }
   if (holders.size < 2) return [];
   const shown = [...holders].map(([value, names]) => `${value} (${some(names)})`);
-  return [`${title} differ: ${some(shown, 6, "; ")}`];
+  return [`${title}: ${some(shown, 6, "; ")}`];
 }
 
 /** The first few of a list. */

@@ -1,4 +1,4 @@
-/** What an experiment costs: time, and how soon it is nearly as good as the baseline in the end. */
+/** What an experiment costs: time, memory, and how soon it is nearly as good as the baseline in the end. */
 import { mean } from "../../metrics/index.ts";
 import type { Arranged, Experiment } from "./experiments.ts";
 import type { Metric } from "./metric.ts";
@@ -13,9 +13,21 @@ export interface Reach {
   readonly runs: number;
 }
 
-export interface Cost {
+/** Of some runs; undefined where none says. */
+export interface Spent {
+  /** Of a whole training, in the mean; no evaluation and no saving in it. */
+  readonly trainingSeconds: number | undefined;
+  /** Of a test image from file to map, in the mean. */
+  readonly msPerImage: number | undefined;
+  /** Most GPU memory that one of them had in use at once. */
+  readonly peakBytes: number | undefined;
+}
+
+export interface Cost extends Spent {
   readonly name: string;
   readonly isBaseline: boolean;
+  /** By class. */
+  readonly classes: Readonly<Record<string, Spent>>;
   /** Training time of an epoch in the mean of the runs, evaluations left out. */
   readonly secondsPerEpoch: number | undefined;
   /** Of a whole run, in the mean. */
@@ -32,10 +44,13 @@ export function costs(
   baseline: Experiment | undefined,
 ): Cost[] {
   return experiments.map((row) => {
-    const runs = [...row.runs.values()].flatMap((cell) => [...cell.values()]);
+    const byClass = [...row.runs].map(([column, cell]) => [column, [...cell.values()]] as const);
+    const runs = byClass.flatMap(([, own]) => own);
     return {
       name: row.name,
       isBaseline: row.isBaseline,
+      ...spentBy(runs),
+      classes: Object.fromEntries(byClass.map(([column, own]) => [column, spentBy(own)])),
       secondsPerEpoch: meanOf(runs.map((run) => run.secondsPerEpoch)),
       seconds: meanOf(runs.map((run) => run.seconds)),
       reach: baseline
@@ -43,6 +58,15 @@ export function costs(
         : [],
     };
   });
+}
+
+function spentBy(runs: readonly Run[]): Spent {
+  const peaks = runs.flatMap(({ peakBytes }) => peakBytes ?? []);
+  return {
+    trainingSeconds: meanOf(runs.map((run) => run.trainingSeconds)),
+    msPerImage: meanOf(runs.map((run) => run.msPerImage)),
+    peakBytes: peaks.length > 0 ? Math.max(...peaks) : undefined,
+  };
 }
 
 function reachOf(metric: Metric, row: Experiment, baseline: Experiment): Reach {

@@ -48,7 +48,7 @@ const titleWidth = (text: string) => textWidth(text, { size: size.title }) * 1.0
 export function drawTable(table: ShownTable, layout: TableLayout): Scene {
   const { names, cell, isTall } = layout;
   const left = (column: number) =>
-    names + column * (cell + gap) + (column === table.heads.length - 1 ? apart : 0);
+    names + column * (cell + gap) + (isAverage(table, column) ? apart : 0);
   const width = left(table.heads.length - 1) + cell;
   const height = isTall ? 38 : 27;
   const top = 52;
@@ -114,15 +114,13 @@ function colourBar(
   ];
 }
 
-function heads(
-  { heads: texts }: ShownTable,
-  left: (c: number) => number,
-  cell: number,
-  y: number,
-): Shape[] {
-  const labels = shortenedApart(texts, cell - 4, size.head);
-  return texts.map((whole, c): Shape => {
-    const isAverage = c === texts.length - 1;
+const isAverage = ({ heads, hasAverage }: ShownTable, column: number) =>
+  hasAverage && column === heads.length - 1;
+
+function heads(table: ShownTable, left: (c: number) => number, cell: number, y: number): Shape[] {
+  const labels = shortenedApart(table.heads, cell - 4, size.head);
+  return table.heads.map((whole, c): Shape => {
+    const isLast = isAverage(table, c);
     return {
       kind: "text",
       x: left(c) + cell / 2,
@@ -130,8 +128,8 @@ function heads(
       text: labels[c]!,
       whole,
       size: size.head,
-      colour: isAverage ? ink.text : ink.faint,
-      bold: isAverage,
+      colour: isLast ? ink.text : ink.faint,
+      bold: isLast,
       anchor: "middle",
     };
   });

@@ -12,6 +12,7 @@ import { script, style } from "./html-parts.ts";
 import type { Comparison } from "./model.ts";
 import { framed } from "./picture.ts";
 import { escapeXml as esc, hex, sceneSvg } from "./scene-svg.ts";
+import { showSummary } from "./summary.ts";
 import { costTable, pairedTable, reportTitle, seedsText, type WordTable } from "./words.ts";
 
 export function comparisonHtml(comparison: Comparison): string {
@@ -25,6 +26,7 @@ export function comparisonHtml(comparison: Comparison): string {
     const change = differences.find(({ metric }) => metric === table.metric);
     return `<div class="pair">${show(table)}${show(change)}</div>`;
   });
+  const overview = showSummary(comparison);
   const lists = [pairedTable(comparison), costTable(comparison)].filter((l) => l !== undefined);
   const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
   return `<!doctype html>
@@ -41,6 +43,7 @@ export function comparisonHtml(comparison: Comparison): string {
 <h1>${esc(title)}</h1>
 <p class="sub">${esc(summary(comparison))}</p>
 ${remarks(comparison)}
+${overview ? tableHtml(overview) : ""}
 ${pairs.join("\n")}
 ${lists.map(listHtml).join("\n")}
 ${curvesHtml(comparison)}

@@ -14,4 +14,4 @@ export { sceneSvg } from "./scene-svg.ts";
 export { type Distribution, overlapCoefficient, ScoreCounter } from "./score-counter.ts";
 export type { Statistic } from "./table.ts";
 export { comparisonCsv } from "./table-csv.ts";
-export { comparisonMarkdown, comparisonText } from "./text.ts";
+export { comparisonMarkdown, comparisonText, summaryText } from "./text.ts";

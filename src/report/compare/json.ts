@@ -11,6 +11,7 @@ export function comparisonJson(comparison: Comparison): Record<string, unknown> 
     rows,
     baseline: baseline ?? null,
     tables: comparison.tables.map((table) => tableJson(table, columns)),
+    summary: comparison.summaryTables.map((table) => tableJson(table, columns)),
     differences: comparison.differences.map((table) => tableJson(table, columns)),
     paired: comparison.paired.map((row) => ({ ...row, metric: row.metric.key })),
     costs: comparison.costs.map((cost) => ({

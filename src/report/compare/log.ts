@@ -21,6 +21,12 @@ export interface Logged {
   readonly secondsPerEpoch: number | undefined;
   /** From start to end, without the time between stops and resumptions. */
   readonly seconds: number | undefined;
+  /** The part of them until the last step of each epoch: looking at the images first, and the steps. No evaluation, no saving. */
+  readonly trainingSeconds: number | undefined;
+  /** Of a test image in the last evaluation; undefined for runs from before it was measured. */
+  readonly msPerImage: number | undefined;
+  /** Most GPU memory in use at once, bytes. */
+  readonly peakBytes: number | undefined;
   /** Lines that are not JSON objects. */
   readonly damaged: number;
 }
@@ -49,6 +55,7 @@ export function readLog(
   const losses = new Map<number, number>();
   const scalars = new Map<number, Numbers>();
   const clock = new Clock(images);
+  let cost: MeasuredCost = { msPerImage: undefined, peakBytes: undefined };
   let state: Logged["state"];
   let damaged = 0;
   for (const line of text.split("\n")) {
@@ -61,6 +68,7 @@ export function readLog(
     const name = typeof event.event === "string" ? event.event : "";
     if (Object.hasOwn(states, name)) state = states[name];
     clock.see(name, event);
+    if (name === "end") cost = costOf(event.cost, cost);
     const epoch = epochOf(event);
     if (epoch === undefined) continue;
     if (name === "evaluation") {
@@ -76,8 +84,7 @@ export function readLog(
     if (evaluations.size === 0) set(evaluations, epoch, numbersOf(metrics.metrics));
     if (classes.size === 0) addClasses(classes, epoch, metrics.classes);
   }
-  const { secondsPerEpoch, seconds } = clock;
-  const times = { secondsPerEpoch, seconds };
+  const { secondsPerEpoch, seconds, trainingSeconds } = clock;
   return {
     evaluations: inOrder(evaluations),
     classes: new Map([...classes].map(([name, values]) => [name, inOrder(values)])),
@@ -85,7 +92,21 @@ export function readLog(
     scalars: inOrder(scalars),
     state,
     damaged,
-    ...times,
+    ...cost,
+    ...{ secondsPerEpoch, seconds, trainingSeconds },
+  };
+}
+
+type MeasuredCost = Pick<Logged, "msPerImage" | "peakBytes">;
+
+/** What an `end` says; what it does not say stays as it was `before`: a run that was only evaluated again trained nothing. */
+function costOf(told: unknown, before: MeasuredCost): MeasuredCost {
+  const { prediction, peakBytes } = objectOf(told);
+  const { images, milliseconds } = objectOf(prediction);
+  const isTimed = isNumber(images) && images > 0 && isNumber(milliseconds);
+  return {
+    msPerImage: isTimed ? milliseconds / images : before.msPerImage,
+    peakBytes: isNumber(peakBytes) && peakBytes > 0 ? peakBytes : before.peakBytes,
   };
 }
 
@@ -95,8 +116,7 @@ function addClasses(
   epoch: number,
   logged: unknown,
 ): void {
-  if (typeof logged !== "object" || logged === null) return;
-  for (const [name, value] of Object.entries(logged as Event)) {
+  for (const [name, value] of Object.entries(objectOf(logged))) {
     const own = classes.get(name) ?? new Map<number, Numbers>();
     classes.set(name, own);
     set(own, epoch, numbersOf((value as Event | null)?.metrics ?? value));
@@ -109,6 +129,9 @@ class Clock {
   #epochs: number[] = [];
   #rates: number[] = [];
   #total = 0;
+  #training = 0;
+  /** Since the last event of the training itself: what was said in between belongs to what comes next. */
+  #between = 0;
   #last: number | undefined;
   /** When the training of the epoch under way began. */
   #began: number | undefined;
@@ -128,9 +151,14 @@ class Clock {
     this.#last = time;
     if (name === "resume") {
       this.#began = undefined; // the rest of an epoch is not an epoch
+      this.#between = 0;
       return;
     }
-    if (before !== undefined) this.#total += Math.max(0, time - before);
+    const passed = before === undefined ? 0 : Math.max(0, time - before);
+    this.#total += passed;
+    this.#between += passed;
+    if (name === "step" || name === "epoch") this.#training += this.#between;
+    if (name !== "info" && name !== "warning") this.#between = 0;
     if (name === "epoch" && this.#began !== undefined) {
       this.#epochs.push(Math.max(0, time - this.#began));
     }
@@ -144,6 +172,10 @@ class Clock {
     return rate !== undefined && rate > 0 && this.#images !== undefined
       ? this.#images / rate
       : undefined;
+  }
+
+  get trainingSeconds(): number | undefined {
+    return this.#training > 0 ? this.#training : undefined;
   }
 
   get seconds(): number | undefined {
@@ -167,6 +199,9 @@ function parse(line: string): Event | undefined {
   }
 }
 
+const objectOf = (value: unknown): Event =>
+  typeof value === "object" && value !== null ? (value as Event) : {};
+
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
 
 function epochOf({ epoch }: Event): number | undefined {
@@ -175,8 +210,9 @@ function epochOf({ epoch }: Event): number | undefined {
 
 /** The finite numbers of an object; a metric that is undefined is null in JSON. */
 function numbersOf(value: unknown): Numbers {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => isNumber(v)));
+  return Object.fromEntries(
+    Object.entries(objectOf(value)).filter(([, v]) => isNumber(v)),
+  ) as Numbers;
 }
 
 function set(map: Map<number, Numbers>, epoch: number, values: Numbers): void {

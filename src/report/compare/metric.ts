@@ -27,6 +27,9 @@ function metric(key: string, title: string, ...others: readonly string[]): Metri
 /** The four tables of the fork: i_roc, p_roc, p_pro, loss. */
 export const defaultMetrics = ["image_auroc", "pixel_auroc", "aupro", "loss"] as const;
 
+/** What the summary of experiments shows besides their costs. */
+export const summaryMetrics = ["image_auroc", "pixel_auroc", "pixel_ap", "aupro"] as const;
+
 /** A metric by any of its names; another name is a column of its own. */
 export function metricOf(name: string): Metric {
   return known.find(({ names }) => names.includes(name)) ?? metric(name, name);

@@ -1,10 +1,10 @@
 /** Runs in, everything that a comparison says out: tables, differences, tests, costs, curves, and what to keep in mind. */
 import { LoupeError } from "../../error.ts";
-import { differences, some, withoutCommonClass } from "./comparable.ts";
+import { differences, methodDifferences, some, withoutCommonClass } from "./comparable.ts";
 import { type Cost, costs } from "./cost.ts";
 import { metricPanels, type Panel, schedulePanels, undrawnScalars } from "./curves.ts";
 import { type Arranged, arrange, type Experiment } from "./experiments.ts";
-import { defaultMetrics, type Metric, metricOf } from "./metric.ts";
+import { defaultMetrics, type Metric, metricOf, summaryMetrics } from "./metric.ts";
 import { notesOn, notesOnCost, notesOnSchedules, notesOnTests } from "./notes.ts";
 import { type PairedRow, pairedRows } from "./paired.ts";
 import type { Run } from "./run.ts";
@@ -31,6 +31,8 @@ export interface Comparison {
   /** The row that differences are taken to. */
   readonly baseline: string | undefined;
   readonly tables: readonly Table[];
+  /** The metrics of the summary. */
+  readonly summaryTables: readonly Table[];
   /** One for each metric but the loss; none without a baseline and another row. */
   readonly differences: readonly Table[];
   readonly paired: readonly PairedRow[];
@@ -101,6 +103,7 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
   return {
     ...facts,
     rows: experiments.map(headOf),
+    summaryTables: summaryOf(options.metrics, tables, arranged, statistic),
     costs: costs(arranged, metrics, baseline),
     curves: metricPanels(arranged, metrics, common.length > 0 ? common : columns),
     curvesByClass:
@@ -112,12 +115,26 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
     notes: notesOn(facts, used, experiments, common.length),
     otherNotes: [
       ...notesOnTests(facts),
+      ...methodDifferences(arranged),
       ...notesOnCost(used),
       ...notesOnSchedules(undrawnScalars(arranged)),
     ],
     runs: used,
     placed: placesOf(arranged),
   };
+}
+
+/** The metrics asked for, or those that a summary has by itself. */
+function summaryOf(
+  asked: readonly string[] | undefined,
+  tables: readonly Table[],
+  arranged: Arranged,
+  statistic: Statistic,
+): Table[] {
+  if (asked) return tables.filter(({ metric }) => !metric.isLoss);
+  return summaryMetrics
+    .map((name) => tableOf(metricOf(name), arranged, statistic))
+    .filter(({ rows }) => rows.some(({ average }) => average));
 }
 
 function placesOf({ experiments, columns }: Arranged): PlacedRun[] {

@@ -107,8 +107,11 @@ function onDifferences(
 /** Times compare only where the machine is the same. */
 export function notesOnCost(runs: readonly Run[]): string[] {
   const adapters = [...new Set(runs.flatMap(({ adapter }) => adapter ?? []))];
-  if (adapters.length < 2) return [];
-  return [`times are of different GPUs and say nothing of the methods: ${some(adapters)}`];
+  const gpus = `times are of different GPUs and say nothing of the methods: ${some(adapters)}`;
+  const isMeasured = runs.some(({ msPerImage }) => msPerImage !== undefined);
+  const what =
+    "training: from the first look at the images to the last step, evaluations left out; ms/image: reading a test image, resizing, the network, its map back, in batches; GPU MiB: most memory in use at once";
+  return [...(isMeasured ? [what] : []), ...(adapters.length < 2 ? [] : [gpus])];
 }
 
 /** @param undrawn names of logged values without a curve */

@@ -6,6 +6,7 @@ import { drawCurves, stylesOf } from "./draw-curves.ts";
 import { drawTable, layoutOf } from "./draw-table.ts";
 import type { Comparison } from "./model.ts";
 import { inGrid, moved, type Scene, type Shape, stacked, wrapped } from "./scene.ts";
+import { showSummary } from "./summary.ts";
 
 const margin = 28;
 const gap = 34;
@@ -35,7 +36,10 @@ export function tablesScene(comparison: Comparison): Scene {
         gap,
       )
     : stacked([...drawn, ...changes.map(draw)], gap);
-  return framed(stacked([body, footer(comparison, Math.max(480, body.width))], gap));
+  const summary = showSummary(comparison);
+  const above = summary ? [drawTable(summary, layoutOf([summary]))] : [];
+  const all = stacked([...above, body], gap);
+  return framed(stacked([all, footer(comparison, Math.max(480, all.width))], gap));
 }
 
 /** Learning curves, then what the curricula did. Undefined without a curve. */

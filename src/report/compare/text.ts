@@ -3,21 +3,30 @@ import { formatTable, markdownCell, markdownTable, type Row } from "../table.ts"
 import { displayWidth, printable } from "../terminal-text.ts";
 import { type ShownTable, showTable } from "./cells.ts";
 import type { Comparison } from "./model.ts";
+import { showSummary } from "./summary.ts";
 import { costTable, pairedTable, reportTitle, seedsText, type WordTable } from "./words.ts";
 
 /** The tables as text, differences, tests and notes below them; warnings are for whoever prints it. */
 export function comparisonText(comparison: Comparison): string {
   const { tables, differences, notes, otherNotes } = comparison;
-  const parts = [...tables, ...differences].map((table) => {
-    const shown = shownOf(comparison, table);
-    return `${shown.title}: ${printable(shown.subtitle)}\n${tableText(shown)}`;
-  });
+  const parts = [...tables, ...differences].map((table) => titled(shownOf(comparison, table)));
+  const summary = showSummary(comparison);
   const lists = [pairedTable(comparison), costTable(comparison)].flatMap((list) =>
     list ? [`${printable(list.title)}\n${wordsText(list)}`] : [],
   );
   const said = [...notes, ...otherNotes].map((note) => `* ${printable(note)}`);
-  return [...parts, ...lists, said.join("\n")].filter(Boolean).join("\n\n");
+  const end = summary ? [titled(summary)] : [];
+  return [...parts, ...lists, ...end, said.join("\n")].filter(Boolean).join("\n\n");
 }
+
+/** The summary alone, where there is one. */
+export function summaryText(comparison: Comparison): string | undefined {
+  const summary = showSummary(comparison);
+  return summary && titled(summary);
+}
+
+const titled = (table: ShownTable) =>
+  `${table.title}: ${printable(table.subtitle)}\n${tableText(table)}`;
 
 /** @param pictures paths of pictures to show, relative to the file */
 export function comparisonMarkdown(
@@ -27,8 +36,9 @@ export function comparisonMarkdown(
   const { tables, differences, warnings, notes, otherNotes, rows } = comparison;
   const list = (items: readonly string[]) =>
     items.map((item) => `* ${markdownCell(item)}`).join("\n");
-  const parts = [...tables, ...differences].map((table) => {
-    const shown = shownOf(comparison, table);
+  const summary = showSummary(comparison);
+  const shownTables = [...tables, ...differences].map((table) => shownOf(comparison, table));
+  const parts = [...(summary ? [summary] : []), ...shownTables].map((shown) => {
     return `## ${markdownCell(shown.title)}\n\n${markdownCell(shown.subtitle)}\n\n${tableMarkdown(shown)}`;
   });
   const lists = [pairedTable(comparison), costTable(comparison)].flatMap((words) =>

@@ -61,6 +61,7 @@ export function costTable({ costs, baseline }: Comparison): WordTable | undefine
   const isTimed = costs.some((c) => c.secondsPerEpoch !== undefined || c.seconds !== undefined);
   if (!isTimed && reach.length === 0) return undefined;
   const base = costs.find(({ name }) => name === baseline)?.secondsPerEpoch;
+  const isMeasured = costs.some(({ msPerImage, peakBytes }) => msPerImage ?? peakBytes);
   return {
     title: "Cost",
     heads: [
@@ -68,6 +69,7 @@ export function costTable({ costs, baseline }: Comparison): WordTable | undefine
       "s/epoch",
       ...(base ? ["× baseline"] : []),
       "s/run",
+      ...(isMeasured ? ["s training", "ms/image", "GPU MiB"] : []),
       ...reach.map(({ metric }) => `epochs to 95 %: ${metric.title}`),
     ],
     rows: costs.map((cost) => [
@@ -77,6 +79,9 @@ export function costTable({ costs, baseline }: Comparison): WordTable | undefine
         ? [cost.secondsPerEpoch === undefined ? missing : fixed(cost.secondsPerEpoch / base, 2)]
         : []),
       seconds(cost.seconds),
+      ...(isMeasured
+        ? [seconds(cost.trainingSeconds), milliseconds(cost.msPerImage), mebibytes(cost.peakBytes)]
+        : []),
       ...cost.reach.map(({ epochs, reached, runs }) => {
         const part = reached < runs ? ` (${reached}/${runs} runs)` : "";
         return epochs === undefined ? `${missing}${part}` : `${fixed(epochs, 1)}${part}`;
@@ -85,10 +90,16 @@ export function costTable({ costs, baseline }: Comparison): WordTable | undefine
   };
 }
 
-function seconds(value: number | undefined): string {
+export function seconds(value: number | undefined): string {
   if (value === undefined) return missing;
   return fixed(value, value < 1 ? 3 : value < 100 ? 2 : 0);
 }
+
+export const milliseconds = (value: number | undefined): string =>
+  value === undefined ? missing : fixed(value, value < 100 ? 1 : 0);
+
+export const mebibytes = (bytes: number | undefined): string =>
+  bytes === undefined ? missing : fixed(bytes / 2 ** 20, 0);
 
 /** `3 seeds`, or which one. */
 export function seedsText(seeds: readonly number[]): string {
