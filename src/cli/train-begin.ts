@@ -1,8 +1,8 @@
 /** A new run of `loupe train`: from images and weights to a finished run folder. */
 import { rm, rmdir } from "node:fs/promises";
 import type { Device } from "../core/index.ts";
-import { stepsPerEpoch } from "../data/index.ts";
-import { type Detector, RunFolder } from "../detector/index.ts";
+import { imagesPerEpoch } from "../data/index.ts";
+import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
 import { choiceOf, type DataChoice } from "./data-choice.ts";
@@ -26,6 +26,7 @@ import {
 } from "./train-finish.ts";
 import { isRun, type Place } from "./train-folder.ts";
 import { optionsOf, type TrainRecord, type TrainTold } from "./train-settings.ts";
+import { samplingOf } from "./training-batches.ts";
 
 /** A new run. Everything that can be wrong with images and weights comes out before the folder is made. */
 export async function beginRun(
@@ -46,7 +47,8 @@ export async function beginRun(
   const config = method.config({ ...settings, precision });
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
   using detector = disposable(createDetector(method, device, config, known, seed));
-  detector.checkTraining(countPerEpoch(dataset, settings, detector));
+  const { sampler } = settings;
+  detector.checkTraining(imagesPerEpoch(samplingOf(dataset.train, detector, sampler)));
   interrupt.check(work.stopped);
   const options = optionsOf(settings);
   const record: TrainRecord = {
@@ -66,7 +68,6 @@ export async function beginRun(
     log.write("start", { train: dataset.train.length, test: dataset.test.length });
     announce(terminal, dataset, place);
     await run.saveFrozen(await detector.frozenState());
-    const { sampler } = settings;
     const job = { detector, dataset, run, log, seed, sampler, options: evaluationOf(options) };
     return await finishRun({ ...job, checkpoint: undefined }, place, work);
   } catch (error) {
@@ -74,17 +75,6 @@ export async function beginRun(
     if (!log.has("step") && !log.has("checkpoint")) await discard(run);
     throw error;
   }
-}
-
-/** How many images an epoch shows, by which its last batch is known. */
-function countPerEpoch(
-  { train }: RunData,
-  { sampler = "naive" }: TrainTold["settings"],
-  { batchSize }: Detector,
-): number {
-  const labels = train.map(({ label }) => label);
-  const steps = stepsPerEpoch(sampler, labels, batchSize);
-  return sampler === "naive" ? train.length : steps * batchSize;
 }
 
 /** Before any work is done; `RunFolder.create` looks once more. */

@@ -4,11 +4,14 @@ import {
   batches,
   framingOf,
   imageCache,
+  imagesPerEpoch,
   type LoadOptions,
   type Sample,
   type SamplerName,
+  type Sampling,
   type Synthesis,
   samplerOrder,
+  seenOf,
   skipBackgroundClasses,
   stepsPerEpoch,
   type Transform,
@@ -36,19 +39,21 @@ export function trainingBatches(
   sampler: SamplerName = "naive",
   reading: Pick<LoadOptions, "maskThreshold"> = {},
 ): TrainingBatches {
-  const { batchSize } = detector;
-  const labels = samples.map(({ label }) => label);
-  const drawn = (epoch: number) => samplerOrder(sampler, labels, batchSize, seed, epoch);
+  const sampling = samplingOf(samples, detector, sampler);
+  const { batchSize } = sampling;
   const { size } = detector.images;
   const cache = imageCache();
+  const listedBatches = (order: Uint32Array, keys: Uint32Array, load: Transform) => {
+    const transform: Transform = (sample, at, image, mask) => load(sample, keys[at]!, image, mask);
+    const listed = Array.from(order, (place) => samples[place]!);
+    return placed(batches(listed, { batchSize, side: size, transform }), order);
+  };
   const make = (order: Uint32Array, keys: Uint32Array, epoch: number, synthesis?: Synthesis) => {
     const load = byClass((name) => {
       const options = imageOptions(detector, name, synthesis);
       return trainTransform({ ...options, ...reading, seed, epoch, cache });
     });
-    const transform: Transform = (sample, at, image, mask) => load(sample, keys[at]!, image, mask);
-    const listed = Array.from(order, (place) => samples[place]!);
-    return placed(batches(listed, { batchSize, side: size, transform }), order);
+    return listedBatches(order, keys, load);
   };
   let tally = { painted: 0, survived: 0 };
   const counted = async function* (from: AsyncIterable<Batch>) {
@@ -61,14 +66,16 @@ export function trainingBatches(
   };
   return {
     survived: () => (tally.painted > 0 ? tally.survived / tally.painted : undefined),
-    stepsPerEpoch: stepsPerEpoch(sampler, labels, batchSize),
-    imagesPerEpoch: drawn(0).length,
+    stepsPerEpoch: stepsPerEpoch(sampling),
+    imagesPerEpoch: imagesPerEpoch(sampling),
     batches(epoch, firstStep, plan) {
       if (plan?.order && sampler !== "naive") {
         const rule = `the sampler ${sampler} and a curriculum of the images both choose the order`;
         throw new LoupeError("config", `train: ${rule}; leave one of them out`);
       }
-      const order = plan?.order ?? drawn(epoch);
+      const order = plan?.order
+        ? seenOf(plan.order, sampling)
+        : samplerOrder(sampling, seed, epoch);
       const keys = keysOf(order, samples.length);
       const first = firstStep * batchSize;
       return counted(make(order.subarray(first), keys.subarray(first), epoch, plan?.synthesis));
@@ -77,11 +84,12 @@ export function trainingBatches(
       samples,
       seed,
       clean(places) {
-        const clean = { ...reading, anomalies: false, seed, epoch: 0 } as const;
-        const transform = trainTransform({ ...framingOf(detector.images), ...clean });
-        const listed = places.map((place) => samples[place]!);
+        const { synthesis, ...framing } = detector.images;
+        const kept = synthesis === "none" ? { cache } : {}; // they are what is trained on
+        const clean = { ...reading, ...kept, anomalies: false, seed, epoch: 0 } as const;
+        const load = trainTransform({ ...framingOf(framing), ...clean });
         const order = Uint32Array.from(places);
-        return placed(batches(listed, { batchSize, side: size, transform }), order);
+        return listedBatches(order, keysOf(order, samples.length), load);
       },
       probe(places, synthesis, key) {
         const order = Uint32Array.from(places);
@@ -89,6 +97,15 @@ export function trainingBatches(
       },
     },
   };
+}
+
+/** How a method's batches are put together. */
+export function samplingOf(
+  samples: readonly Sample[],
+  { batchSize, images: { dropLast = false } }: Pick<Detector, "batchSize" | "images">,
+  sampler: SamplerName = "naive",
+): Sampling {
+  return { sampler, labels: samples.map(({ label }) => label), batchSize, dropLast };
 }
 
 /** Batches whose indices are places in the list of training images. */

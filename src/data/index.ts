@@ -70,11 +70,14 @@ export { normal, permutation, type Random, randomFrom, seededRandom } from "./ra
 export { type Filter, filters, resize } from "./resize.ts";
 export {
   balancedOrder,
+  imagesPerEpoch,
   naiveOrder,
   type SampleLabels,
   type SamplerName,
+  type Sampling,
   samplerNames,
   samplerOrder,
+  seenOf,
   stepsPerEpoch,
 } from "./sampler.ts";
 export { findingsFor, layouts, openFolder, readDataset, scanFolder } from "./scan.ts";

@@ -45,7 +45,15 @@ function rowsOfRgb(source: Window, weights: Weights, out: Window): void {
       let b = half;
       let i = row + start[x]! * 3;
       const last = x * taps + count[x]!;
-      for (let k = x * taps; k < last; k++, i += 3) {
+      let k = x * taps;
+      for (; k + 1 < last; k += 2, i += 6) {
+        const v = value[k]!;
+        const w = value[k + 1]!;
+        r = (r + Math.imul(from[i]!, v) + Math.imul(from[i + 3]!, w)) | 0;
+        g = (g + Math.imul(from[i + 1]!, v) + Math.imul(from[i + 4]!, w)) | 0;
+        b = (b + Math.imul(from[i + 2]!, v) + Math.imul(from[i + 5]!, w)) | 0;
+      }
+      if (k < last) {
         const w = value[k]!;
         r = (r + Math.imul(from[i]!, w)) | 0;
         g = (g + Math.imul(from[i + 1]!, w)) | 0;

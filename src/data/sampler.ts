@@ -69,30 +69,50 @@ export function balancedFrom(
   return order;
 }
 
-/** The order of one epoch under either sampler. */
-export function samplerOrder(
-  sampler: SamplerName,
-  labels: SampleLabels,
-  batchSize: number,
-  seed: number,
-  epoch: number,
+/** How images become an epoch's batches. */
+export type Sampling = {
+  readonly sampler: SamplerName;
+  readonly labels: SampleLabels;
+  readonly batchSize: number;
+  /** Leave out a last batch that is not full, unless it is the only one; default false. */
+  readonly dropLast?: boolean;
+};
+
+/** The order of one epoch under either sampler; as many places as images are seen. */
+export function samplerOrder(sampling: Sampling, seed: number, epoch: number): Uint32Array {
+  const { sampler, labels, batchSize } = sampling;
+  if (sampler === "balanced") return balancedOrder(labels, batchSize, seed, epoch);
+  return seenOf(naiveOrder(labels.length, seed, epoch), sampling);
+}
+
+/** What of an order over all images is seen: all of it, or whole batches alone. */
+export function seenOf(
+  order: Uint32Array,
+  sampling: Pick<Sampling, "batchSize" | "dropLast">,
 ): Uint32Array {
-  if (sampler === "naive") return naiveOrder(labels.length, seed, epoch);
-  return balancedOrder(labels, batchSize, seed, epoch);
+  return order.subarray(0, seenCount(order.length, sampling));
+}
+
+function seenCount(
+  images: number,
+  { batchSize, dropLast = false }: Pick<Sampling, "batchSize" | "dropLast">,
+): number {
+  return dropLast && images > batchSize ? images - (images % batchSize) : images;
 }
 
 /**
- * Batches of one epoch: `naive` all images, the last batch as large as what is left; `balanced` one more than the normal
- * images fill. Throws `LoupeError("config")` for a batch size that has no half, `data` without a normal image.
+ * Batches of one epoch: `naive` all images, the last batch as large as what is left if that is seen; `balanced` one more than the
+ * normal images fill. Throws `LoupeError("config")` for a batch size that has no half, `data` without a normal image.
  */
-export function stepsPerEpoch(
-  sampler: SamplerName,
-  labels: SampleLabels,
-  batchSize: number,
-): number {
-  return sampler === "naive"
-    ? Math.ceil(labels.length / batchSize)
-    : balancedSteps(labels, batchSize);
+export function stepsPerEpoch(sampling: Sampling): number {
+  return Math.ceil(imagesPerEpoch(sampling) / sampling.batchSize);
+}
+
+/** How many images an epoch shows. Throws as `stepsPerEpoch`. */
+export function imagesPerEpoch(sampling: Sampling): number {
+  const { sampler, labels, batchSize } = sampling;
+  if (sampler === "balanced") return balancedSteps(labels, batchSize) * batchSize;
+  return seenCount(labels.length, sampling);
 }
 
 function balancedSteps(labels: SampleLabels, batchSize: number): number {

@@ -53,7 +53,7 @@ test.each([
     const { train } = await scanFolder(data);
     const version = synthesis === "cdo2023" ? "2023" : "2025";
     const size = 40;
-    const images = { size, version, synthesis, detour } as const;
+    const images = { size, filters: version, synthesis, detour } as const;
     const seed = 5;
     const detector = { batchSize: 4, images } as unknown as Detector;
     const hard: Synthesis = { texture: { kind: "freq", strength: { kind: "uniform" } } };

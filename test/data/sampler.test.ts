@@ -3,8 +3,10 @@ import { permutation, seededRandom } from "../../src/data/random.ts";
 import {
   balancedFrom,
   balancedOrder,
+  imagesPerEpoch,
   naiveOrder,
   type SampleLabels,
+  type SamplerName,
   samplerOrder,
   stepsPerEpoch,
 } from "../../src/data/sampler.ts";
@@ -25,6 +27,11 @@ const labelsOf = (normal: number, anomalous: number): SampleLabels => [
   ...Array.from({ length: normal }, () => 0 as const),
   ...Array.from({ length: anomalous }, () => 1 as const),
 ];
+const sampling = (sampler: SamplerName, normal: number, anomalous: number, batchSize: number) => ({
+  sampler,
+  labels: labelsOf(normal, anomalous),
+  batchSize,
+});
 const inBatches = (order: Uint32Array, size: number) =>
   Array.from({ length: order.length / size }, (_, i) => [
     ...order.subarray(i * size, (i + 1) * size),
@@ -41,7 +48,7 @@ test.each(recorded)(
     };
     const shuffle = (kind: "normal" | "anomalous", cycle: number, count: number) =>
       Uint32Array.from(drawn[kind].slice(cycle * count, (cycle + 1) * count));
-    expect(stepsPerEpoch("balanced", labels, size)).toBe(said.batches);
+    expect(stepsPerEpoch({ sampler: "balanced", labels, batchSize: size })).toBe(said.batches);
     const epochs = [0, 1].map((epoch) => balancedFrom(labels, size, epoch, shuffle));
     expect(epochs.map((order) => inBatches(order, size))).toEqual([said.epoch1, said.epoch2]);
   },
@@ -104,18 +111,40 @@ test("a batch without room for both, and no normal image at all, are told", () =
   expect(() => balancedOrder(labelsOf(5, 2), 1, 1, 0)).toThrow(
     "sampler balanced: a batch holds normal and anomalous images, so it needs room for two, got batch size 1",
   );
-  expect(() => stepsPerEpoch("balanced", labelsOf(5, 0), 0)).toThrow("got batch size 0");
-  expect(() => stepsPerEpoch("balanced", labelsOf(0, 5), 4)).toThrow(
+  expect(() => stepsPerEpoch(sampling("balanced", 5, 0, 0))).toThrow("got batch size 0");
+  expect(() => stepsPerEpoch(sampling("balanced", 0, 5, 4))).toThrow(
     "sampler balanced: needs normal images, got none (5 anomalous); use the sampler naive",
   );
 });
 
 test("the naive order is the permutation of (seed, epoch), its last batch what is left over", () => {
   expect(naiveOrder(9, 4, 2)).toEqual(permutation(9, seededRandom(4, 2)));
-  expect(samplerOrder("naive", labelsOf(6, 3), 4, 4, 2)).toEqual(naiveOrder(9, 4, 2));
-  expect(samplerOrder("balanced", labelsOf(6, 3), 4, 4, 2)).toEqual(
+  expect(samplerOrder(sampling("naive", 6, 3, 4), 4, 2)).toEqual(naiveOrder(9, 4, 2));
+  expect(samplerOrder(sampling("balanced", 6, 3, 4), 4, 2)).toEqual(
     balancedOrder(labelsOf(6, 3), 4, 4, 2),
   );
-  expect(stepsPerEpoch("naive", labelsOf(6, 3), 4)).toBe(3);
-  expect(stepsPerEpoch("naive", labelsOf(0, 1), 4)).toBe(1);
+  expect(stepsPerEpoch(sampling("naive", 6, 3, 4))).toBe(3);
+  expect(stepsPerEpoch(sampling("naive", 0, 1, 4))).toBe(1);
+});
+
+test.each([
+  { images: 9, batchSize: 4, steps: 2, seen: 8 },
+  { images: 8, batchSize: 4, steps: 2, seen: 8 },
+  { images: 4, batchSize: 4, steps: 1, seen: 4 },
+  { images: 3, batchSize: 4, steps: 1, seen: 3 },
+  { images: 5, batchSize: 1, steps: 5, seen: 5 },
+])(
+  "with dropLast $images images in batches of $batchSize make $steps steps and show $seen",
+  ({ images, batchSize, steps, seen }) => {
+    const dropping = { ...sampling("naive", images, 0, batchSize), dropLast: true };
+    expect(stepsPerEpoch(dropping)).toBe(steps);
+    expect(imagesPerEpoch(dropping)).toBe(seen);
+    expect(samplerOrder(dropping, 4, 2)).toEqual(naiveOrder(images, 4, 2).subarray(0, seen));
+  },
+);
+
+test("the balanced sampler has no batch that is not full, so dropLast drops none", () => {
+  const dropping = { ...sampling("balanced", 6, 3, 4), dropLast: true };
+  expect(imagesPerEpoch(dropping)).toBe(16);
+  expect(samplerOrder(dropping, 4, 2)).toEqual(balancedOrder(labelsOf(6, 3), 4, 4, 2));
 });
