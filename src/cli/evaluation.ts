@@ -7,7 +7,7 @@ import {
   type RunFolder,
   type Thresholds,
 } from "../detector/index.ts";
-import type { ProtocolName } from "../metrics/index.ts";
+import { type ProtocolName, protocolNeeds } from "../metrics/index.ts";
 import { type ColourScale, fitColourScale, scoresCsv } from "../report/index.ts";
 import type { RunData } from "./class-data.ts";
 import { type ClassedEvaluation, evaluateClasses } from "./class-evaluation.ts";
@@ -51,8 +51,19 @@ export async function measure(
   work: Work,
 ): Promise<ClassedEvaluation> {
   const { test } = dataset;
-  const predictions = await predictSamples(detector, test, "evaluating", work, options);
+  const predictions = await predictTest(detector, test, options, work);
   return evaluateClasses(test, predictions, detector.images.size, options.protocol);
+}
+
+/** With the maps before smoothing, where the protocol measures those. */
+function predictTest(
+  detector: Detector,
+  test: RunData["test"],
+  options: EvaluationOptions,
+  work: Work,
+): Promise<Prediction[]> {
+  const { rawMaps: raw } = protocolNeeds(options.protocol);
+  return predictSamples(detector, test, "evaluating", work, { ...options, raw });
 }
 
 /**
@@ -70,7 +81,7 @@ export async function evaluateRun(
   const { size } = detector.images;
   const plan = planThreshold(options.threshold, dataset);
   const { test } = dataset;
-  const predictions = await predictSamples(detector, test, "evaluating", work, options);
+  const predictions = await predictTest(detector, test, options, work);
   const evaluation =
     predictions.length > 0 ? evaluateClasses(test, predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
@@ -78,10 +89,12 @@ export async function evaluateRun(
   const calibration = onTrain
     ? await predictSamples(detector, dataset.train, "scoring training images", work, options)
     : predictions;
-  const pixelF1 = options.protocol === "exact" ? evaluation?.thresholds.pixel : undefined;
+  // that of cdo2025 lies below the pixels that it calls defective, not on one
+  const pixelF1 = options.protocol === "cdo2025" ? undefined : evaluation?.thresholds.pixel;
   const thresholds = options.thresholds ?? choose(calibration, plan, pixelF1, terminal);
   const last = evaluation ? [{ epoch, metrics: evaluation.metrics }] : [];
-  const best = history.length > 0 ? bestOnTest([...history, ...last]) : undefined;
+  const before = history.filter(({ protocol = options.protocol }) => protocol === options.protocol);
+  const best = before.length > 0 ? bestOnTest([...before, ...last]) : undefined;
   const seen = predictions.length > 0 ? predictions : calibration;
   const fitted = seen.length > 0 ? fitColourScale(seen, thresholds.pixel) : undefined;
   const scale = options.scale ?? fitted;

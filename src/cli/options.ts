@@ -1,5 +1,6 @@
 /** The flags that mean the same in every command, written down once. A command picks those it can honour. */
 import { z } from "zod";
+import { protocolNames } from "../metrics/index.ts";
 import { flag, whole } from "./flags.ts";
 
 const text = () => z.string().min(1);
@@ -78,8 +79,8 @@ export const threshold = flag(
   { value: "policy", rule: "max-f1, quantile=<0..1> or manual=<image>,<pixel>" },
 );
 export const protocol = flag(
-  z.enum(["exact", "cdo2025", "cdo2023"]),
-  "how metrics are computed; default exact",
+  z.enum(protocolNames),
+  "how metrics are computed: exact (default), or as that reference does; in training cfa and fod measure after each epoch",
   { value: "name" },
 );
 export const maps = flag(z.boolean(), "write no anomaly maps (maps/*.npy)", { on: true });

@@ -19,6 +19,8 @@ export interface Reading {
   readonly maskThreshold?: number | undefined;
   /** Images a step; default: as in training. */
   readonly batchSize?: number | undefined;
+  /** Also the maps before smoothing. */
+  readonly raw?: boolean;
 }
 
 export async function predictSamples(
@@ -26,7 +28,7 @@ export async function predictSamples(
   samples: readonly Sample[],
   label: string,
   { terminal, interrupt, stopped }: Work,
-  { maskThreshold, batchSize }: Reading = {},
+  { maskThreshold, batchSize, raw = false }: Reading = {},
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
   const report = (finding: { file: string; message: string }) => {
@@ -38,7 +40,8 @@ export async function predictSamples(
   try {
     const reading = { report, ...defined({ maskThreshold, batchSize }) };
     const batches = until(testBatches(samples, detector, reading), interrupt, stopped);
-    return await predictBatches(detector, samples, batches, (done) => meter.update(done));
+    const update = (done: number) => meter.update(done);
+    return await predictBatches(detector, samples, batches, update, { raw });
   } finally {
     meter.end();
   }

@@ -1,5 +1,5 @@
 /** Metrics as people and spreadsheets want them: the last epoch's, and the best on test only under that name. */
-import type { Evaluation } from "../metrics/index.ts";
+import type { Evaluation, ProtocolName } from "../metrics/index.ts";
 import { type Column, formatTable, metricsCsv } from "../report/index.ts";
 import { type ClassedEvaluation, classRows } from "./class-evaluation.ts";
 
@@ -9,6 +9,8 @@ export interface EpochMetrics {
   readonly epoch: number;
   /** Fractions; null where undefined, as JSON has no NaN. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** Which they are of; runs from before it was told have one. */
+  readonly protocol?: ProtocolName;
   /** Of each class, where there are several. */
   readonly classes?: Readonly<Record<string, EpochMetrics["metrics"]>>;
 }
@@ -33,6 +35,7 @@ const titles: Readonly<Record<string, string>> = {
   S_AUROC: "sample AUROC",
   i_roc: "image AUROC",
   p_roc: "pixel AUROC",
+  p_roc_smoothed: "pixel AUROC, smoothed",
   p_pro: "PRO",
 };
 

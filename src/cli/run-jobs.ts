@@ -7,7 +7,7 @@ import { defined } from "./defined.ts";
 import type { Method } from "./method.ts";
 import { type Arm, type Plan, type PlanData, settingsOf } from "./run-plan.ts";
 import { jointName, safeName } from "./train-folder.ts";
-import type { TrainSettings } from "./train-settings.ts";
+import { optionsOf, type TrainSettings } from "./train-settings.ts";
 
 export interface Job {
   readonly arm: Arm;
@@ -85,7 +85,7 @@ function columnsOf(plan: Plan, arm: Arm, data: PlanData, names: readonly string[
       class: [...classes],
       name: arm.name,
       ...defined({ role: arm.role }),
-      evaluateEvery: values.evaluateEvery ?? evaluateEvery(config),
+      evaluateEvery: optionsOf(values).evaluateEvery ?? evaluateEvery(config),
       maps: values.maps ?? false,
       images: values.images ?? false,
     } as TrainSettings;

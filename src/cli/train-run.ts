@@ -70,8 +70,8 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
   const { losses, evaluations: history } = progress.history;
   const after = { ...work, stopped, epoch: end.epoch, history };
   const result = await evaluateRun(detector, dataset, run, options, after);
-  const { metrics = null, ...rest } = result.evaluation ?? {};
-  log.write("evaluation", { epoch: end.epoch, metrics, ...metricsByClass(rest) });
+  const { metrics = null, protocol = options.protocol, ...rest } = result.evaluation ?? {};
+  log.write("evaluation", { epoch: end.epoch, metrics, protocol, ...metricsByClass(rest) });
   return { ...result, losses };
 }
 
@@ -182,8 +182,8 @@ async function evaluateMidway(
   if (dataset.test.length === 0) return;
   try {
     const evaluation = await measure(detector, dataset, options, work);
-    const { metrics } = evaluation;
-    progress.evaluated({ epoch, metrics, ...metricsByClass(evaluation) });
+    const { metrics, protocol } = evaluation;
+    progress.evaluated({ epoch, metrics, protocol, ...metricsByClass(evaluation) });
     const shown = Object.entries(metrics).map(([name, v]) => `${metricTitle(name)} ${percent(v)}`);
     work.terminal.info(`after epoch ${epoch}: ${shown.join(", ")}`);
   } catch (error) {

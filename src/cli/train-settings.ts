@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import { protocolNames, protocolNeeds } from "../metrics/index.ts";
 import { dataChoices, type RecordedData, recordedData } from "./data-options.ts";
 import { flag, type Settings, whole } from "./flags.ts";
 import type { Method } from "./method.ts";
@@ -57,7 +58,7 @@ const common = {
   protocol,
   evaluateEvery: flag(
     whole(1),
-    "also measure after every so many epochs; results stay those of the last",
+    "also measure after every so many epochs; results stay those of the last; default under protocols cfa and fod: 1",
     {
       value: "epochs",
     },
@@ -88,7 +89,7 @@ export type TrainSettings = z.infer<typeof commonSettings>;
 /** What was asked for besides; a later call may say otherwise. */
 const recordedOptions = z.looseObject({
   threshold: z.string().nullable(),
-  protocol: z.enum(["exact", "cdo2025", "cdo2023"]),
+  protocol: z.enum(protocolNames),
   maskThreshold: z.number().nullable(),
   evaluateEvery: z.int().min(1).nullable(),
   maps: z.boolean(),
@@ -132,11 +133,12 @@ export async function trainRecord(run: RunFolder): Promise<TrainRecord> {
 }
 
 export function optionsOf(settings: TrainSettings): TrainRecord["options"] {
+  const { protocol = "exact" } = settings;
   return {
     threshold: settings.threshold ?? null,
-    protocol: settings.protocol ?? "exact",
+    protocol,
     maskThreshold: settings.maskThreshold ?? null,
-    evaluateEvery: settings.evaluateEvery ?? null,
+    evaluateEvery: settings.evaluateEvery ?? (protocolNeeds(protocol).everyEpoch ? 1 : null),
     maps: settings.maps ?? true,
     images: settings.images ?? true,
   };
@@ -149,7 +151,10 @@ export function resumedOptions(record: TrainRecord, { given, settings }: TrainTo
     key,
     key in given ? now[key as keyof typeof now] : before,
   ]);
-  return Object.fromEntries(pairs) as TrainRecord["options"];
+  const resumed = Object.fromEntries(pairs) as TrainRecord["options"];
+  // another protocol may bring its own
+  const evaluateEvery = "protocol" in given ? now.evaluateEvery : null;
+  return { ...resumed, evaluateEvery: resumed.evaluateEvery ?? evaluateEvery };
 }
 
 /** A resumed run's config: its own, except what may change. */

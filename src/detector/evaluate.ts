@@ -75,6 +75,9 @@ function inputOf(predictions: readonly Prediction[], size: number) {
     scores: predictions.map(({ score }) => score),
     maps: predictions.map(({ map }) => map),
     masks: predictions.map(({ mask }) => mask as Uint8Array),
+    ...(predictions.every(({ raw }) => raw)
+      ? { rawMaps: predictions.map(({ raw }) => raw as Float32Array) }
+      : {}),
     height: size,
     width: size,
   };

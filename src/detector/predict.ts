@@ -24,6 +24,7 @@ export interface Prediction {
  * Maps and scores of every image of the batches, in order.
  * @param samples the list that the batches were made from
  * @param onImage called after each batch with the images done so far
+ * @param options `raw`: also the maps before smoothing, of a method that has them
  * @throws LoupeError `numeric` for a map that is not finite
  */
 export async function predictBatches(
@@ -31,19 +32,31 @@ export async function predictBatches(
   samples: readonly Sample[],
   batches: AsyncIterable<Batch>,
   onImage?: (done: number) => void,
+  { raw = false }: { readonly raw?: boolean } = {},
 ): Promise<Prediction[]> {
   const results: Prediction[] = [];
   for await (const batch of batches) {
     await detector.preparePrediction(batch.size);
-    const [maps] = await detector.device.read(() => [
-      detector.predict(upload(detector.device, batch)[0]),
-    ]);
+    const [maps, before] = (await mapsOf(detector, batch, raw)) as Float32Array[];
+    const pixels = batch.side ** 2;
     for (let i = 0; i < batch.size; i++) {
-      results.push(predictionOf(detector, samples, batch, maps as Float32Array, i));
+      const prediction = predictionOf(detector, samples, batch, maps as Float32Array, i);
+      const own = before && { raw: before.slice(i * pixels, (i + 1) * pixels) };
+      results.push({ ...prediction, ...own });
     }
     onImage?.(results.length);
   }
   return results;
+}
+
+/** The maps of a batch and, if asked for and there, those before smoothing: one pass through the networks. */
+function mapsOf(detector: Detector, batch: Batch, raw: boolean) {
+  return detector.device.read(() => {
+    const [images] = upload(detector.device, batch);
+    const before = raw ? detector.rawMaps?.(images) : undefined;
+    if (!before || !detector.smooth) return [detector.predict(images)];
+    return [detector.smooth(before), before];
+  });
 }
 
 function predictionOf(

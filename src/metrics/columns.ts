@@ -6,7 +6,12 @@ import { type Overlap, thresholdList } from "./normalised.ts";
 
 export type Column =
   | { readonly scope: "image"; readonly measure: "AUROC" | "AP" | "F1" }
-  | { readonly scope: "pixel"; readonly measure: "AUROC" | "AP" | "AUPRO" }
+  | {
+      readonly scope: "pixel";
+      readonly measure: "AUROC" | "AP" | "AUPRO";
+      /** Of the maps before they were smoothed. */
+      readonly raw?: true;
+    }
   /** Largest value over thresholds, or mean over a list of thresholds of the normalised maps. */
   | { readonly scope: "pixel"; readonly measure: Overlap; readonly over: "max" | Float64Array };
 
@@ -31,12 +36,23 @@ const fixed: Readonly<Record<string, Column>> = {
   mAUPRO_px: { scope: "pixel", measure: "AUPRO" },
 };
 
-/** The three columns of the CDO 2023 tables. */
+/** The three columns of the CDO 2023 tables and of CFA's. */
 export const columns2023: Readonly<Record<string, Column>> = {
   i_roc: { scope: "image", measure: "AUROC" },
   p_roc: { scope: "pixel", measure: "AUROC" },
   p_pro: { scope: "pixel", measure: "AUPRO" },
 };
+
+/** FOD's two columns, and beside them, not of the reference, pixel AUROC of the maps that its images are scored by. */
+export const columnsFod: Readonly<Record<string, Column>> = {
+  i_roc: { scope: "image", measure: "AUROC" },
+  p_roc: { scope: "pixel", measure: "AUROC", raw: true },
+  p_roc_smoothed: { scope: "pixel", measure: "AUROC" },
+};
+
+/** The 2025 columns besides the default ones. */
+export const listColumns =
+  "m<F1|Dice|Acc|IoU>_max_px and m<F1|Dice|Acc|IoU>_px_<first>_<last>_<step>";
 
 /** Reads a 2025 column name; undefined if there is no such column. Throws `config` on an impossible threshold list. */
 export function parseColumn(name: string): Column | undefined {

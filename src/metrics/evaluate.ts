@@ -2,19 +2,14 @@
 import { LoupeError } from "../error.ts";
 import type { Column } from "./columns.ts";
 import { explainImages, explainPixels } from "./explain.ts";
-import {
-  type Protocol,
-  type ProtocolName,
-  type ProtocolSettings,
-  protocols,
-  type Reader,
-} from "./protocols.ts";
+import { type Protocol, type ProtocolName, protocols } from "./protocols.ts";
+import type { ProtocolSettings, Reader } from "./readers.ts";
 import { type EvaluationInput, type LabelSource, readSamples, type Samples } from "./samples.ts";
 
 export interface EvaluateOptions extends ProtocolSettings {
   /**
-   * "exact" (default): every threshold, ties grouped. "cdo2025", "cdo2023": as those references compute them, with the
-   * same column names, so `mF1_max_px` is the best F1 under "exact" and the best of 21 thresholds under "cdo2025".
+   * "exact" (default): every threshold, ties grouped. "cdo2025", "cdo2023", "cfa", "fod": as those references compute them,
+   * under their column names, so `mF1_max_px` is the best F1 under "exact" and the best of 21 thresholds under "cdo2025".
    */
   readonly protocol?: ProtocolName;
   /** Columns to compute; the protocol's default columns if not given. */
@@ -57,6 +52,7 @@ export function evaluate(input: EvaluationInput, options: EvaluateOptions = {}):
     labels: options.imageLabels ?? protocol.labels,
     scores: protocol.scores,
     scoreRatio: options.scoreRatio ?? 0.01,
+    rawMaps: protocol.needs.rawMaps,
   });
   const metrics: Record<string, number> = {};
   const warnings = [...samples.warnings];
@@ -66,6 +62,7 @@ export function evaluate(input: EvaluationInput, options: EvaluateOptions = {}):
     if (wanted.length === 0) continue;
     const part =
       scope === "image" ? imagePart(protocol, samples) : pixelPart(protocol, samples, options);
+    if (scope === "pixel" && samples.pixels) warnings.push(...unsmoothedMissing(wanted, samples));
     if (typeof part === "string") {
       warnings.push(`${wanted.map(([column]) => column).join(", ")}: left out, ${part}`);
       continue;
@@ -98,12 +95,24 @@ function pixelPart(
   samples: Samples,
   settings: ProtocolSettings,
 ): Part | string {
-  const { pixels, regions } = samples;
+  const { pixels, regions, rawPixels } = samples;
   if (!pixels || !regions) return "maps and masks are not both given";
   return {
-    reader: protocol.pixel(pixels, regions, settings),
+    reader: protocol.pixel(pixels, regions, settings, rawPixels),
     explain: (metrics) => explainPixels(metrics, pixels, regions),
   };
+}
+
+/** Columns of maps before smoothing, where there are none. */
+function unsmoothedMissing(
+  wanted: readonly (readonly [string, Column])[],
+  { rawPixels }: Samples,
+): string[] {
+  const names = wanted.flatMap(([name, column]) => ("raw" in column ? [name] : []));
+  if (rawPixels || names.length === 0) return [];
+  return [
+    `${names.join(", ")}: measured on the maps after smoothing, for those before are missing`,
+  ];
 }
 
 function protocolOf(name: ProtocolName, options: EvaluateOptions): Protocol {
@@ -139,10 +148,7 @@ function readColumns(
     const known = protocol.columns.join(", ");
     throw new LoupeError(
       "config",
-      `evaluate: no column "${column}" under protocol "${name}"; there are ${known}` +
-        (name === "cdo2023"
-          ? ""
-          : ", m<F1|Dice|Acc|IoU>_max_px and m<F1|Dice|Acc|IoU>_px_<first>_<last>_<step>"),
+      `evaluate: no column "${column}" under protocol "${name}"; there are ${[known, protocol.more ?? []].flat().join(", ")}`,
     );
   });
 }

@@ -29,7 +29,9 @@ export function explainPixels(metrics: Metrics, pixels: Pixels, regions: Regions
       ...undefinedOnes(metrics, "a constant map can't be normalised or cut into steps"),
     ];
   }
-  return undefinedOnes(metrics, "fewer than two different false-positive rates up to the limit");
+  const reason =
+    "up to the limit there is only one false-positive rate, or one overlap where that is stretched";
+  return undefinedOnes(metrics, reason);
 }
 
 function oneClass(metrics: Metrics, reason: string, noneAbnormal: boolean): string[] {

@@ -15,8 +15,13 @@ export type { Labels } from "./labels.ts";
 export { mean, type SignedRankTest, standardDeviation, wilcoxon } from "./paired.ts";
 export type { FloatArray, MaskArray, PixelInput } from "./pixels.ts";
 export { type F1Threshold, maxF1Threshold, quantileThreshold } from "./policy.ts";
-export { calProMetric, calProScore } from "./pro.ts";
-export type { ProtocolName } from "./protocols.ts";
+export { calProMetric, calProScore, proAucPixel } from "./pro.ts";
+export {
+  type ProtocolName,
+  type ProtocolNeeds,
+  protocolNames,
+  protocolNeeds,
+} from "./protocols.ts";
 export type { EvaluationInput, LabelSource } from "./samples.ts";
 export { averagePrecisionScore, f1Max, rocAucScore } from "./scores.ts";
 export type { BestF1 } from "./summary.ts";

@@ -1,7 +1,7 @@
 /**
  * Parity with the per-region-overlap areas of the reference implementations, which sample a list of thresholds and
- * rescale the axis instead of interpolating at the limit: CDO 2025 without ADEval, and CDO 2023. Use `auproScore` for
- * numbers of your own.
+ * rescale the axis instead of interpolating at the limit: CDO 2025 without ADEval, CDO 2023, which FOD has too, and CFA. Use
+ * `auproScore` for numbers of your own.
  */
 import { LoupeError } from "../error.ts";
 import { labelRegions, type Regions } from "./components.ts";
@@ -29,12 +29,7 @@ export function calProScore(input: PixelInput, maxStep = 200): number {
 }
 
 export function calProOf(pixels: Pixels, regions: Regions, maxStep: number): number {
-  if (!(Number.isInteger(maxStep) && maxStep >= 1 && maxStep <= 1e6)) {
-    throw new LoupeError(
-      "config",
-      `calProScore: maxStep must be an integer from 1 to 1000000, got ${maxStep}`,
-    );
-  }
+  checkSteps("calProScore: maxStep", maxStep);
   const step = (pixels.max - pixels.min) / maxStep;
   if (!(step > 0)) return Number.NaN;
   const curve = proCurve(pixels, regions, arange(pixels.min, pixels.max, step), "region");
@@ -44,22 +39,46 @@ export function calProOf(pixels: Pixels, regions: Regions, maxStep: number): num
 /**
  * CDO 2023's `cal_pro_metric`: 200 thresholds from the maximum down, points with FPR <= 0.3, FPR rescaled by its own
  * range. Can exceed 1: holes of a region count as found but not as area. NaN for constant maps and without an abnormal
- * pixel. Throws `shape`, `data` or `numeric`.
+ * pixel. FOD's `compute_pro_retrieval_metrics`, which its authors don't report, is the same with `steps` 1000.
+ * Throws `shape`, `data`, `numeric` or `config`.
  */
-export function calProMetric(input: PixelInput): number {
+export function calProMetric(input: PixelInput, steps = 200): number {
   const pixels = readPixels("calProMetric", input);
-  return calProMetricOf(pixels, labelRegions(pixels));
+  return calProMetricOf(pixels, labelRegions(pixels), steps);
 }
 
-export function calProMetricOf(pixels: Pixels, regions: Regions): number {
-  const steps = 200;
-  const step = (pixels.max - pixels.min) / steps;
-  if (!(step > 0)) return Number.NaN;
-  const thresholds = Float64Array.from(
-    { length: steps },
-    (_, k) => pixels.max - (steps - 1 - k) * step,
-  );
-  return rescaledArea(proCurve(pixels, regions, thresholds, "filled"), (fpr) => fpr <= fprLimit);
+export function calProMetricOf(pixels: Pixels, regions: Regions, steps = 200): number {
+  checkSteps("calProMetric: steps", steps);
+  const curve = proCurve(pixels, regions, belowMaximum(pixels, steps), "filled");
+  return rescaledArea(curve, (fpr) => fpr <= fprLimit);
+}
+
+/**
+ * CFA's `pro_auc_pxl`: 200 thresholds from the maximum down, points with FPR <= 0.3, both FPR and overlap rescaled by their own
+ * ranges. NaN for constant maps, without an abnormal pixel, and where the overlap never changes.
+ * Throws `shape`, `data` or `numeric`.
+ */
+export function proAucPixel(input: PixelInput): number {
+  const pixels = readPixels("proAucPixel", input);
+  return proAucPixelOf(pixels, labelRegions(pixels));
+}
+
+export function proAucPixelOf(pixels: Pixels, regions: Regions): number {
+  const curve = proCurve(pixels, regions, belowMaximum(pixels, 200), "region");
+  // reference: the overlap is rescaled too, so that the largest below the limit counts as all of it
+  return rescaledArea(curve, (fpr) => fpr <= fprLimit, stretched);
+}
+
+/** Ascending to the maximum, one step apart; the minimum is none of them. None for constant maps. */
+export function belowMaximum({ min, max }: Pixels, steps: number): Float64Array {
+  const step = (max - min) / steps;
+  if (!(step > 0)) return new Float64Array(0);
+  return Float64Array.from({ length: steps }, (_, k) => max - (steps - 1 - k) * step);
+}
+
+function checkSteps(what: string, steps: number): void {
+  if (Number.isInteger(steps) && steps >= 1 && steps <= 1e6) return;
+  throw new LoupeError("config", `${what} must be an integer from 1 to 1000000, got ${steps}`);
 }
 
 /** The curve at ascending `thresholds`; `overlap` says whether the holes of a region count as found with it. */
@@ -88,16 +107,21 @@ export function proCurve(
   };
 }
 
-/** Area under PRO over FPR, of the points whose FPR is kept, with FPR stretched to [0, 1]. */
-function rescaledArea({ pro, fpr }: ProCurve, keep: (fpr: number) => boolean): number {
+/** Area under PRO over FPR, of the points whose FPR is kept, with FPR stretched to [0, 1] and PRO as `overlap` says. */
+function rescaledArea(
+  { pro, fpr }: ProCurve,
+  keep: (fpr: number) => boolean,
+  overlap = (y: Float64Array) => y,
+): number {
   const y = pro.filter((_, k) => keep(fpr[k]!));
   const x = fpr.filter(keep);
   if (x.length < 2) return Number.NaN;
-  // FPR falls along the list, so its range is last to first.
-  const low = x.at(-1)!;
-  const range = x[0]! - low;
-  return trapezoid(
-    x.map((v) => (v - low) / range),
-    y,
-  );
+  return trapezoid(stretched(x), overlap(y));
+}
+
+/** To [0, 1]. Both axes fall along the list, so their range is last to first. */
+function stretched(values: Float64Array): Float64Array {
+  const low = values.at(-1)!;
+  const range = values[0]! - low;
+  return values.map((v) => (v - low) / range);
 }

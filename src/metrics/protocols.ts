@@ -2,61 +2,79 @@
  * What each protocol makes of a column. "exact" looks at every threshold; the others repeat a reference implementation,
  * quirks included, so that numbers can be laid beside its tables. A further protocol is one more entry in the table below.
  */
-import { type AdevalScores, adevalOf } from "./adeval.ts";
-import { checkFprLimit } from "./aupro.ts";
-import { type Column, columns2023, defaultColumns, parseColumn } from "./columns.ts";
+import {
+  type Column,
+  columns2023,
+  columnsFod,
+  defaultColumns,
+  listColumns,
+  parseColumn,
+} from "./columns.ts";
 import type { Regions } from "./components.ts";
-import { classCounts } from "./labels.ts";
-import { type OverlapCurves, overlapCurves, thresholdList } from "./normalised.ts";
 import type { FloatArray, Pixels } from "./pixels.ts";
-import { calProMetricOf, calProOf } from "./pro.ts";
-import { type Ranking, rank, scoreAt, tieStart } from "./ranking.ts";
+import {
+  exactPixels,
+  imageReader,
+  imagesFod,
+  type ProtocolSettings,
+  pixels2023,
+  pixels2025,
+  pixelsCfa,
+  pixelsFod,
+  type Reader,
+} from "./readers.ts";
 import type { LabelSource } from "./samples.ts";
-import { type Summary, summarise } from "./summary.ts";
 
-export type ProtocolName = "exact" | "cdo2025" | "cdo2023";
-
-/** Settings of the protocols; each protocol takes only its own. */
-export interface ProtocolSettings {
-  /** exact: false-positive rate up to which AUPRO is integrated, in (0, 1]; 0.3. */
-  readonly fprLimit?: number;
-  /** cdo2025: read pixel AUROC, AP and AUPRO off ADEval's strips (true), or as the reference does without ADEval. */
-  readonly useAdeval?: boolean;
-  /** cdo2025: strips of ADEval; 50. */
-  readonly strips?: number;
-  /** cdo2025 without ADEval: thresholds of its AUPRO; 100, the value in the reference's configs. */
-  readonly maxStepAupro?: number;
-}
-
-/** Reads columns off the images, or off the pixels, of one evaluation. */
-export interface Reader {
-  value(column: Column): number;
-  /** The F1-max threshold in the units of the scores or maps; NaN if there is none. */
-  threshold(): number;
-}
+export type ProtocolName = "exact" | "cdo2025" | "cdo2023" | "cfa" | "fod";
 
 export interface Protocol {
   readonly columns: readonly string[];
+  /** What other columns there are, in words. */
+  readonly more?: string;
   readonly labels: LabelSource;
   readonly scores: "given" | number;
   readonly settings: readonly (keyof ProtocolSettings)[];
   readonly parse: (name: string) => Column | undefined;
   readonly image: (labels: Uint8Array, scores: FloatArray) => Reader;
-  readonly pixel: (pixels: Pixels, regions: Regions, settings: ProtocolSettings) => Reader;
+  readonly pixel: (
+    pixels: Pixels,
+    regions: Regions,
+    settings: ProtocolSettings,
+    raw: Pixels | undefined,
+  ) => Reader;
+  /** What whoever trains and predicts has to do for it. */
+  readonly needs: ProtocolNeeds;
 }
+
+export interface ProtocolNeeds {
+  /** The reference measures after each epoch, and its tables hold the best on test. */
+  readonly everyEpoch: boolean;
+  /** Some columns are of maps before they are smoothed. */
+  readonly rawMaps: boolean;
+}
+
+const needsNothing: ProtocolNeeds = { everyEpoch: false, rawMaps: false };
+
+const within = (columns: Readonly<Record<string, Column>>) => ({
+  columns: Object.keys(columns),
+  parse: (name: string) => (Object.hasOwn(columns, name) ? columns[name] : undefined),
+});
 
 export const protocols: Readonly<Record<ProtocolName, Protocol>> = {
   exact: {
     columns: defaultColumns,
+    more: listColumns,
     labels: "flag",
     scores: "given",
     settings: ["fprLimit"],
     parse: parseColumn,
     image: (labels, scores) => imageReader(labels, scores, Number.NaN),
     pixel: exactPixels,
+    needs: needsNothing,
   },
   cdo2025: {
     columns: defaultColumns,
+    more: listColumns,
     // reference: an image is abnormal when its resized mask is, whatever the data set says
     labels: "mask",
     scores: "given",
@@ -64,145 +82,40 @@ export const protocols: Readonly<Record<ProtocolName, Protocol>> = {
     parse: parseColumn,
     image: (labels, scores) => imageReader(labels, scores, 0),
     pixel: pixels2025,
+    needs: needsNothing,
   },
   cdo2023: {
-    columns: Object.keys(columns2023),
+    ...within(columns2023),
     labels: "flag",
     // reference: the image score is the maximum of the map
     scores: 0,
     settings: [],
-    parse: (name) => (Object.hasOwn(columns2023, name) ? columns2023[name] : undefined),
     image: (labels, scores) => imageReader(labels, scores, 0),
     pixel: pixels2023,
+    needs: needsNothing,
+  },
+  cfa: {
+    ...within(columns2023),
+    labels: "flag",
+    // reference: maxima of maps that are rescaled to [0, 1] over the whole test set, which changes none of these numbers
+    scores: 0,
+    settings: [],
+    image: (labels, scores) => imageReader(labels, scores, 0),
+    pixel: pixelsCfa,
+    needs: { everyEpoch: true, rawMaps: false },
+  },
+  fod: {
+    ...within(columnsFod),
+    labels: "flag",
+    // reference: maxima of the smoothed maps, while pixels are measured before smoothing
+    scores: 0,
+    settings: [],
+    image: imagesFod,
+    pixel: pixelsFod,
+    needs: { everyEpoch: true, rawMaps: true },
   },
 };
 
-/** `nothing`: what average precision and F1 are when nothing is abnormal (scikit-learn: 0). */
-function imageReader(labels: Uint8Array, scores: FloatArray, nothing: number): Reader {
-  const owners = Uint32Array.from(labels);
-  const summary = summarise(rank([scores], owners), classCounts(owners), 1);
-  return summaryReader(summary, nothing);
-}
+export const protocolNames = Object.keys(protocols) as readonly ProtocolName[];
 
-function summaryReader(summary: Summary, nothing: number): Reader {
-  const orNothing = (value: number) => (summary.positives === 0 ? nothing : value);
-  return {
-    value: ({ measure }) => {
-      if (measure === "AUROC") return summary.rocAuc;
-      if (measure === "AUPRO") return summary.aupro;
-      return orNothing(measure === "AP" ? summary.averagePrecision : summary.best.f1);
-    },
-    // With one class the best F1 lies at the lowest or at no score: no threshold to hand on.
-    threshold: () =>
-      summary.positives > 0 && summary.negatives > 0 ? summary.best.threshold : Number.NaN,
-  };
-}
-
-function exactPixels(
-  pixels: Pixels,
-  regions: Regions,
-  { fprLimit = 0.3 }: ProtocolSettings,
-): Reader {
-  checkFprLimit("evaluate", fprLimit);
-  const summary = summarise(rank(pixels.maps, regions.of), regions.areas, fprLimit);
-  const ranked = summaryReader(summary, Number.NaN);
-  const curves = curvesByList(pixels, regions, 0);
-  return {
-    value: (column) => {
-      if (!("over" in column)) return ranked.value(column);
-      if (summary.positives === 0) return Number.NaN;
-      // Over all thresholds Dice is F1, IoU is largest where F1 is, and recall reaches 1.
-      const { f1 } = summary.best;
-      if (column.over === "max")
-        return { F1: f1, Dice: f1, IoU: f1 / (2 - f1), Acc: 1 }[column.measure];
-      return pixels.max > pixels.min ? mean(curves(column.over)[column.measure]) : Number.NaN;
-    },
-    threshold: ranked.threshold,
-  };
-}
-
-function pixels2025(pixels: Pixels, regions: Regions, settings: ProtocolSettings): Reader {
-  const { useAdeval = true, strips = 50, maxStepAupro = 100 } = settings;
-  const curves = curvesByList(pixels, regions, 1e-8);
-  const twentyOne = thresholdList("mF1_max_px", 0, 1, 0.05);
-  const adeval = once((): AdevalScores => adevalOf(pixels, regions, strips));
-  const ranked = once(() =>
-    summaryReader(summarise(rank(pixels.maps, regions.of), regions.areas, 1), 0),
-  );
-  return {
-    value: (column) => {
-      if ("over" in column) {
-        if (column.over !== "max") return mean(curves(column.over)[column.measure]);
-        return curves(twentyOne)[column.measure].reduce((a, b) => Math.max(a, b));
-      }
-      if (useAdeval) {
-        const { p_auroc, p_aupr, p_aupro } = adeval();
-        return { AUROC: p_auroc, AP: p_aupr, AUPRO: p_aupro, F1: Number.NaN }[column.measure];
-      }
-      return column.measure === "AUPRO"
-        ? calProOf(pixels, regions, maxStepAupro)
-        : ranked().value(column);
-    },
-    threshold: () => {
-      const { F1, thresholds } = curves(twentyOne);
-      const best = F1.indexOf(F1.reduce((a, b) => Math.max(a, b)));
-      return F1[best] === 0
-        ? Number.NaN
-        : pixels.min + thresholds[best]! * (pixels.max - pixels.min);
-    },
-  };
-}
-
-function pixels2023(pixels: Pixels, regions: Regions): Reader {
-  const ranking = rank(pixels.maps, regions.of);
-  const summary = summarise(ranking, regions.areas, 1);
-  return {
-    value: ({ measure }) =>
-      measure === "AUPRO" ? calProMetricOf(pixels, regions) : summary.rocAuc,
-    threshold: () =>
-      summary.positives === 0 ? Number.NaN : firstBestF1(ranking, summary.positives),
-  };
-}
-
-/** reference: the first maximum of 2PR/(P+R) in floating point, where `summarise` compares the exact quotients */
-function firstBestF1(ranking: Ranking, positives: number): number {
-  let best = 0;
-  let bestF1 = 0;
-  let tp = 0;
-  for (let end = ranking.size; end > 0; ) {
-    const start = tieStart(ranking, end);
-    for (let i = start; i < end; i++) if (ranking.owners[i] !== 0) tp++;
-    const precision = tp / (ranking.size - start);
-    const recall = tp / positives;
-    const f1 = (2 * precision * recall) / (precision + recall);
-    if (f1 >= bestF1) {
-      bestF1 = f1;
-      best = start;
-    }
-    end = start;
-  }
-  return scoreAt(ranking, best);
-}
-
-/** Overlap curves, computed once for each list of thresholds. */
-function curvesByList(pixels: Pixels, regions: Regions, epsilon: number) {
-  const known = new Map<string, OverlapCurves>();
-  return (thresholds: Float64Array): OverlapCurves => {
-    const key = thresholds.join();
-    const curves = known.get(key) ?? overlapCurves(pixels, regions, thresholds, epsilon);
-    known.set(key, curves);
-    return curves;
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
+export const protocolNeeds = (name: ProtocolName): ProtocolNeeds => protocols[name].needs;

@@ -22,6 +22,8 @@ export interface EvaluationInput {
   readonly maps?: FloatArray | readonly FloatArray[];
   /** Masks `[N, H, W]` at the size of the maps; every value but 0 is abnormal. */
   readonly masks?: MaskArray | readonly MaskArray[];
+  /** Maps before they were smoothed, in the form of `maps`. Only protocol "fod" looks at them. */
+  readonly rawMaps?: FloatArray | readonly FloatArray[];
   readonly height?: number;
   readonly width?: number;
 }
@@ -33,6 +35,8 @@ export interface Samples {
   readonly labels: Uint8Array | undefined;
   readonly scores: FloatArray | undefined;
   readonly pixels: Pixels | undefined;
+  /** Before smoothing; undefined unless asked for and given. */
+  readonly rawPixels: Pixels | undefined;
   readonly regions: Regions | undefined;
   readonly warnings: readonly string[];
 }
@@ -43,6 +47,8 @@ export interface SampleRules {
   readonly scores: "given" | number;
   /** Fraction of largest pixels where scores are not given. */
   readonly scoreRatio: number;
+  /** Whether maps before smoothing are looked at. */
+  readonly rawMaps: boolean;
 }
 
 export function readSamples(input: EvaluationInput, rules: SampleRules): Samples {
@@ -50,12 +56,16 @@ export function readSamples(input: EvaluationInput, rules: SampleRules): Samples
   const maps = input.maps && splitImages("evaluate", "maps", input.maps, height, width);
   const masks = input.masks && splitImages("evaluate", "masks", input.masks, height, width);
   const pixels = maps && masks && readPixels("evaluate", { maps, masks, height, width });
+  const raw = rules.rawMaps ? input.rawMaps : undefined;
+  const rawMaps = raw && splitImages("evaluate", "rawMaps", raw, height, width);
+  const rawPixels =
+    rawMaps && masks && readPixels("evaluate", { maps: rawMaps, masks, height, width });
   if (maps && !masks) checkFinite("evaluate", maps);
   const warnings: string[] = [];
   const labels = chooseLabels(input.labels, masks, rules.labels, warnings);
   const scores = chooseScores(input.scores, maps, rules, warnings);
-  checkCounts({ labels: input.labels, scores: input.scores, maps, masks });
-  return { labels, scores, pixels, regions: pixels && labelRegions(pixels), warnings };
+  checkCounts({ labels: input.labels, scores: input.scores, maps, masks, rawMaps });
+  return { labels, scores, pixels, rawPixels, regions: pixels && labelRegions(pixels), warnings };
 }
 
 function chooseLabels(

@@ -2,21 +2,25 @@
 import { expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
 import { evaluatePredictions, type Prediction } from "../../src/detector/index.ts";
-import { evaluate, type ProtocolName } from "../../src/metrics/index.ts";
+import { evaluate, type ProtocolName, protocolNames } from "../../src/metrics/index.ts";
 
 const size = 12;
 const pixels = size * size;
-const protocols: readonly ProtocolName[] = ["exact", "cdo2025", "cdo2023"];
-const imageColumns = {
+const protocols = protocolNames;
+const imageColumns: Readonly<Record<ProtocolName, readonly string[]>> = {
   exact: ["mAUROC_sp_max", "mAP_sp_max", "mF1_max_sp_max"],
   cdo2025: ["mAUROC_sp_max", "mAP_sp_max", "mF1_max_sp_max"],
   cdo2023: ["i_roc"],
-} as const;
-const pixelColumns = {
+  cfa: ["i_roc"],
+  fod: ["i_roc"],
+};
+const pixelColumns: Readonly<Record<ProtocolName, readonly string[]>> = {
   exact: ["mAUROC_px", "mAP_px", "mF1_max_px", "mAUPRO_px"],
   cdo2025: ["mAUROC_px", "mAP_px", "mF1_max_px", "mAUPRO_px"],
   cdo2023: ["p_roc", "p_pro"],
-} as const;
+  cfa: ["p_roc", "p_pro"],
+  fod: ["p_roc", "p_roc_smoothed"],
+};
 
 /** Noisy maps, brighter inside the defect; the score is not the map's maximum. */
 function predictionOf(i: number, label: 0 | 1, masked = true): Prediction {
@@ -93,8 +97,8 @@ for (const protocol of protocols) {
   test(`${protocol}: good images only give no ranking, and a warning`, () => {
     const good = all.filter((p) => p.label === 0);
     const found = evaluatePredictions(good, size, protocol);
-    expect(found.metrics[imageColumns[protocol][0]]).toBeNaN();
-    expect(found.metrics[pixelColumns[protocol][0]]).toBeNaN();
+    expect(found.metrics[imageColumns[protocol][0] as string]).toBeNaN();
+    expect(found.metrics[pixelColumns[protocol][0] as string]).toBeNaN();
     expect(found.warnings.join("\n")).toContain("all 4 images are normal");
     expect(found.warnings.join("\n")).toContain("no abnormal pixel");
   });
@@ -102,8 +106,8 @@ for (const protocol of protocols) {
   test(`${protocol}: defective images only still have pixel metrics`, () => {
     const bad = all.filter((p) => p.label === 1);
     const found = evaluatePredictions(bad, size, protocol);
-    expect(found.metrics[imageColumns[protocol][0]]).toBeNaN();
-    expect(found.metrics[pixelColumns[protocol][0]]).toBeGreaterThan(0.5);
+    expect(found.metrics[imageColumns[protocol][0] as string]).toBeNaN();
+    expect(found.metrics[pixelColumns[protocol][0] as string]).toBeGreaterThan(0.5);
     expect(found.warnings.join("\n")).toContain("all 4 images are abnormal");
   });
 
@@ -122,6 +126,25 @@ test("cdo2023 scores images by their maximum, also where masks are missing", () 
   const found = evaluatePredictions(some, size, "cdo2023");
   expect(found.metrics).toEqual(evaluatePredictions(byMaximum, size, "cdo2023").metrics);
   expect(found.warnings.join("\n")).toContain("this protocol uses the maxima");
+});
+
+test("fod measures pixels on maps before smoothing where predictions have them, and says where not", () => {
+  const before = (p: Prediction, i: number) => ({
+    ...p,
+    raw: new Rng(i).fork("raw").uniformHost(pixels),
+  });
+  const found = evaluatePredictions(all.map(before), size, "fod");
+  const rawMaps = all.map((p, i) => before(p, i).raw);
+  expect(found).toEqual(evaluate({ ...inputOf(all), rawMaps }, { protocol: "fod" }));
+  expect(found.metrics.p_roc).not.toBe(found.metrics.p_roc_smoothed);
+  const told = "p_roc: measured on the maps after smoothing, for those before are missing";
+  expect(found.warnings).not.toContain(told);
+  expect(evaluatePredictions(all, size, "fod").warnings).toContain(told);
+  const some = without(3, 6).map(before);
+  const masked = evaluatePredictions(some, size, "fod");
+  const own = some.filter(({ mask }) => mask);
+  const input = { ...inputOf(own), rawMaps: own.map(({ raw }) => raw) };
+  expect(masked.metrics.p_roc).toBe(evaluate(input, { protocol: "fod" }).metrics.p_roc);
 });
 
 test("a defect that vanished from its mask stays defective under exact, and is told", () => {

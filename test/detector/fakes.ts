@@ -16,11 +16,20 @@ interface FakeOptions {
   readonly loss?: (at: StepPosition) => number;
   /** The map of each pixel of an image; default: its first channel. */
   readonly map?: (pixel: number) => number;
+  /** Of each pixel before smoothing, if the method has such maps; the map is then of these. */
+  readonly raw?: (pixel: number) => number;
 }
 
 /** Remembers the steps it was asked for. */
-export function fakeDetector({ epochs = 3, loss, map }: FakeOptions = {}) {
+export function fakeDetector({ epochs = 3, loss, map, raw }: FakeOptions = {}) {
   const steps: StepPosition[] = [];
+  const eachPixel = (values: Tensor, channels: number, value = (v: number) => v) => {
+    const from = values as unknown as Float32Array;
+    const to = Float32Array.from({ length: from.length / channels }, (_, i) =>
+      value(from[channels * i]!),
+    );
+    return to as unknown as Tensor;
+  };
   const detector: Partial<Detector> = {
     method: "fake",
     config: {},
@@ -31,14 +40,11 @@ export function fakeDetector({ epochs = 3, loss, map }: FakeOptions = {}) {
       return Float32Array.of(loss?.(at) ?? at.iteration) as unknown as Tensor;
     },
     preparePrediction: async () => {},
-    predict(images) {
-      const pixels = images as unknown as Float32Array;
-      const value = map ?? ((pixel: number) => pixel);
-      const maps = Float32Array.from({ length: pixels.length / 3 }, (_, i) =>
-        value(pixels[3 * i]!),
-      );
-      return maps as unknown as Tensor;
-    },
+    predict: (images) => eachPixel(raw ? eachPixel(images, 3, raw) : images, raw ? 1 : 3, map),
+    ...(raw && {
+      rawMaps: (images) => eachPixel(images, 3, raw),
+      smooth: (maps) => eachPixel(maps, 1, map),
+    }),
     imageScore: (one) => one.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
   };
   return { detector: detector as Detector, steps };

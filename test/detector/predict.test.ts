@@ -41,6 +41,27 @@ test("predictions come in the order of the batches, each with its own map, score
   expect("mask" in (found[2] as object)).toBe(false);
 });
 
+test("maps before smoothing come beside those after it when they are asked for", async () => {
+  const samples = [sampleOf("a.png"), sampleOf("b.png")];
+  const batches = () => these([batchOf(["a.png", "b.png"], { side: 2 })]);
+  const { detector } = fakeDetector({ raw: (v) => v + 1, map: (v) => 10 * v });
+  const both = await predictBatches(detector, samples, batches(), undefined, { raw: true });
+  expect(both.map(({ raw }) => raw)).toEqual([
+    new Float32Array(4).fill(1),
+    new Float32Array(4).fill(2),
+  ]);
+  expect(both[1]?.raw?.buffer.byteLength).toBe(16);
+  const plain = await predictBatches(detector, samples, batches());
+  expect(plain.some((p) => "raw" in p)).toBe(false);
+  expect(both.map(({ map, score }) => ({ map, score }))).toEqual(
+    plain.map(({ map, score }) => ({ map, score })),
+  );
+  expect(both[1]?.map).toEqual(new Float32Array(4).fill(20));
+  const other = fakeDetector({ map: (v) => 10 * v }).detector; // a method that has none
+  const without = await predictBatches(other, samples, batches(), undefined, { raw: true });
+  expect(without.some((p) => "raw" in p)).toBe(false);
+});
+
 test("a map belongs to its prediction alone", async () => {
   const { detector } = fakeDetector();
   const samples = [sampleOf("a.png"), sampleOf("b.png")];

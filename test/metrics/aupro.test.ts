@@ -6,6 +6,7 @@ import {
   calProMetric,
   calProScore,
   type PixelInput,
+  proAucPixel,
   rocAucScore,
 } from "../../src/metrics/index.ts";
 import { arange, exceeded, trapezoid } from "../../src/metrics/strips.ts";
@@ -134,10 +135,18 @@ test("bad input is refused in words", () => {
   expect(() => calProScore(ok, 0)).toThrow(
     "calProScore: maxStep must be an integer from 1 to 1000000, got 0",
   );
+  expect(() => calProMetric(ok, 1.5)).toThrow(
+    "calProMetric: steps must be an integer from 1 to 1000000, got 1.5",
+  );
 });
 
 /** Keeps, rescales and integrates the sampled points as the references do. */
-function literalArea(sample: Sample, thresholds: number[], keep: (fpr: number) => boolean): number {
+function literalArea(
+  sample: Sample,
+  thresholds: number[],
+  keep: (fpr: number) => boolean,
+  rescale: (pro: number[]) => number[] = (pro) => pro,
+): number {
   const points = thresholds
     .map((t) => overlapAt(brute(sample), 8, (v) => v > t))
     .filter((p) => keep(p.fpr));
@@ -147,7 +156,7 @@ function literalArea(sample: Sample, thresholds: number[], keep: (fpr: number) =
   const low = Math.min(...fprs);
   const high = Math.max(...fprs);
   const x = fprs.map((f) => (f - low) / (high - low));
-  const y = points.map((p) => p.pro);
+  const y = rescale(points.map((p) => p.pro));
   return Math.abs(
     x.slice(1).reduce((sum, v, i) => sum + ((v - x[i]!) * (y[i + 1]! + y[i]!)) / 2, 0),
   );
@@ -187,6 +196,37 @@ test("the 2023 area equals a literal reading where no region has a hole", () => 
       },
     ),
   );
+});
+
+test("CFA's area equals a literal reading, with both axes rescaled and no hole filled", () => {
+  const toOne = (pro: number[]) => {
+    const [low, high] = [Math.min(...pro), Math.max(...pro)];
+    return pro.map((v) => (v - low) / (high - low));
+  };
+  let finite = 0;
+  fc.assert(
+    fc.property(moderate, (sample) => {
+      const [min, max] = [Math.min(...sample.maps), Math.max(...sample.maps)];
+      const thresholds = Array.from({ length: 200 }, (_, k) => max - k * ((max - min) / 200));
+      const wanted = max > min ? literalArea(sample, thresholds, (f) => f <= 0.3, toOne) : NaN;
+      const actual = proAucPixel(typed(sample, Float64Array));
+      if (Number.isFinite(wanted)) {
+        finite++;
+        expect(actual).toBeCloseTo(wanted, 12);
+      } else expect(actual).toBeNaN();
+    }),
+    { numRuns: 300 },
+  );
+  expect(finite).toBeGreaterThan(30);
+});
+
+test("CFA's area says nothing of how much is found: an overlap of 1 % at best can count as all", () => {
+  // below the limit one of a hundred abnormal pixels is found, before any false alarm
+  const masks = Uint8Array.from({ length: 200 }, (_, i) => Number(i < 100));
+  const maps = Float64Array.from({ length: 200 }, (_, i) => (i === 0 ? 10 : i < 100 ? 0 : i / 100));
+  const input = { maps, masks, height: 1, width: 200 };
+  expect(auproScore(input)).toBeCloseTo(0.01, 12);
+  expect(proAucPixel(input)).toBeGreaterThan(0.95);
 });
 
 test("the 2023 area counts the holes of a region as found: a ring of 8 round 1 can reach 9/8", () => {

@@ -16,7 +16,7 @@ const small = {
   height: 2,
   width: 2,
 } satisfies EvaluationInput;
-const parity = ["cdo2025", "cdo2023"] as const;
+const parity = ["cdo2025", "cdo2023", "cfa", "fod"] as const;
 
 test("without options the exact values stand under the reference's seven columns, in its order", () => {
   const { protocol, metrics, thresholds, warnings } = evaluate(small);
@@ -126,21 +126,116 @@ describe("image scores", () => {
     expect(mean(1)).toBeCloseTo(0.175, 7);
   });
 
-  test("are the maximum of the map in cdo2023, whatever is given", () => {
-    const { metrics, warnings } = evaluate(
-      { ...small, scores: [3, 2, 1] },
-      { protocol: "cdo2023" },
-    );
-    expect(metrics.i_roc).toBe(1);
+  test.each(["cdo2023", "cfa", "fod"] as const)(
+    "are the maximum of the map in %s, whatever is given",
+    (protocol) => {
+      const input = { ...small, rawMaps: small.maps };
+      const { metrics, warnings } = evaluate({ ...input, scores: [3, 2, 1] }, { protocol });
+      expect(metrics.i_roc).toBe(1);
+      expect(warnings).toEqual([
+        "image scores: those given differ from the maps' maxima; this protocol uses the maxima",
+      ]);
+      const same = { ...input, scores: Float32Array.of(0.3, 0.9, 0.6) };
+      expect(evaluate(same, { protocol }).warnings).toEqual([]);
+    },
+  );
+});
+
+describe("maps before smoothing", () => {
+  const rawMaps = Float32Array.of(0, 0, 0, 9, 1, 0, 0, 0, 0, 0, 0, 0);
+  const given = { ...small, rawMaps };
+
+  test("are what fod measures p_roc on, while images and p_roc_smoothed go by the others", () => {
+    const { metrics, warnings } = evaluate(given, { protocol: "fod" });
+    expect(metrics).toEqual({
+      i_roc: evaluate(small, { protocol: "cfa" }).metrics.i_roc,
+      p_roc: rocAucScore(small.masks, rawMaps),
+      p_roc_smoothed: rocAucScore(small.masks, small.maps),
+    });
+    expect(metrics.p_roc).toBeLessThan(0.5);
+    expect(warnings).toEqual([]);
+  });
+
+  test("that are missing are told, and p_roc is of the maps there are", () => {
+    const { metrics, warnings } = evaluate(small, { protocol: "fod" });
+    expect(metrics.p_roc).toBe(metrics.p_roc_smoothed);
     expect(warnings).toEqual([
-      "image scores: those given differ from the maps' maxima; this protocol uses the maxima",
+      "p_roc: measured on the maps after smoothing, for those before are missing",
     ]);
-    const same = { ...small, scores: Float32Array.of(0.3, 0.9, 0.6) };
-    expect(evaluate(same, { protocol: "cdo2023" }).warnings).toEqual([]);
+    const columns = ["i_roc", "p_roc_smoothed"];
+    expect(evaluate(small, { protocol: "fod", columns }).warnings).toEqual([]);
+  });
+
+  test("change nothing under the other protocols", () => {
+    for (const protocol of ["exact", "cdo2025", "cdo2023", "cfa"] as const) {
+      expect(evaluate(given, { protocol })).toEqual(evaluate(small, { protocol }));
+    }
+  });
+
+  test("must be as many and as large as the maps, and finite", () => {
+    const say = (raw: Float32Array | Float32Array[]) => () =>
+      evaluate({ ...small, rawMaps: raw }, { protocol: "fod" });
+    expect(say(rawMaps.subarray(4))).toThrow("one mask per map is needed, got 2 maps and 3 masks");
+    expect(say([rawMaps])).toThrow("rawMaps must hold 2 x 2 = 4 values an image, got 12");
+    expect(say(rawMaps.map(() => Number.NaN))).toThrow("maps must be finite, but image 0 has 4");
   });
 });
 
+test("fod's image threshold is that of the largest F1 in floating point, as in its reference", () => {
+  // both F1s are 2/3; with P = 1, R = 1/2 it comes out one bit above that with P = 3/5, R = 3/4
+  const labels = [1, 1, 0, 0, 1, 0, 0, 0, 1];
+  const scores = [9, 8, 7, 6, 5, 4, 3, 2, 1];
+  expect(evaluate({ labels, scores }).thresholds.image).toBe(5);
+  expect(evaluate({ labels, scores }, { protocol: "fod" }).thresholds.image).toBe(8);
+});
+
 describe("what is undefined", () => {
+  test("is p_pro of cfa where no region is found below the limit, with the reason", () => {
+    const maps = Float32Array.of(9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const masks = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+    const { metrics, warnings } = evaluate(
+      { maps, masks, labels: [1], height: 1, width: 10 },
+      { protocol: "cfa", columns: ["p_roc", "p_pro"] },
+    );
+    expect(metrics).toEqual({ p_roc: 0, p_pro: NaN });
+    expect(warnings).toEqual([
+      "p_pro: undefined (NaN), up to the limit there is only one false-positive rate, or one overlap where that is stretched",
+    ]);
+  });
+
+  test("is i_roc of one image, and every column of a good one, under cfa and fod", () => {
+    const maps = Float32Array.of(1, 2, 3, 4);
+    const one = { maps, rawMaps: maps, labels: [0], masks: new Uint8Array(4), height: 2, width: 2 };
+    const cfa = evaluate(one, { protocol: "cfa" });
+    expect(cfa.metrics).toEqual({ i_roc: NaN, p_roc: NaN, p_pro: NaN });
+    expect(cfa.thresholds).toEqual({ image: NaN, pixel: NaN });
+    expect(cfa.warnings).toEqual([
+      "i_roc: undefined (NaN), the only image is normal",
+      "p_roc, p_pro: undefined (NaN), no abnormal pixel in the mask",
+    ]);
+    const fod = evaluate(one, { protocol: "fod" });
+    expect(Object.values(fod.metrics)).toEqual([NaN, NaN, NaN]);
+    expect(fod.thresholds).toEqual({ image: NaN, pixel: NaN });
+    const bad = { ...one, labels: [1], masks: Uint8Array.of(0, 0, 0, 1) };
+    expect(evaluate(bad, { protocol: "cfa" }).metrics).toEqual({
+      i_roc: NaN,
+      p_roc: 1,
+      p_pro: NaN,
+    });
+  });
+
+  test("is p_pro of constant maps under cfa; AUROCs are one half", () => {
+    const { metrics, warnings } = evaluate(
+      { ...small, maps: new Float32Array(12).fill(0.5) },
+      { protocol: "cfa" },
+    );
+    expect(metrics).toEqual({ i_roc: 0.5, p_roc: 0.5, p_pro: NaN });
+    expect(warnings).toEqual([
+      "pixel metrics: all maps have the one value 0.5, so they tell no pixel from another",
+      "p_pro: undefined (NaN), a constant map can't be normalised or cut into steps",
+    ]);
+  });
+
   test("is NaN with the reason when all images are normal", () => {
     const { metrics, thresholds, warnings } = evaluate({ ...small, masks: new Uint8Array(12) });
     expect(Object.values(metrics)).toEqual(defaultColumns.map(() => NaN));
@@ -269,7 +364,7 @@ describe("bad input is refused in words:", () => {
 
   test("unknown protocols and columns, and settings of another protocol", () => {
     expect(() => evaluate(small, { protocol: "cdo" as "exact" })).toThrow(
-      'evaluate: no protocol "cdo"; there are exact, cdo2025, cdo2023',
+      'evaluate: no protocol "cdo"; there are exact, cdo2025, cdo2023, cfa, fod',
     );
     expect(() => evaluate(small, { protocol: "toString" as "exact" })).toThrow(
       'no protocol "toString"',

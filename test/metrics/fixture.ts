@@ -4,9 +4,6 @@
  */
 import { rnd } from "../golden.ts";
 
-const sigma = 1;
-const radius = 4;
-
 export interface FixtureCase {
   readonly case: string;
   readonly n: number;
@@ -55,16 +52,30 @@ export function fixtureMasks({ n, h, w, mask_kind }: FixtureCase, onePixel = 0):
 export function fixtureMaps(c: FixtureCase, masks: Uint8Array): Float64Array {
   const { n, h, w, gain } = c;
   const maps = rnd(`map_${c.case}`, [n, h, w], 0, 1).map((u, i) => u + gain * masks[i]!);
-  for (let i = 0; i < n; i++) {
-    const image = maps.subarray(i * h * w, (i + 1) * h * w);
-    for (let x = 0; x < w; x++) smooth(image, x, w, h);
-    for (let y = 0; y < h; y++) smooth(image, y * w, 1, w);
-  }
+  for (let i = 0; i < n; i++) smooth(maps.subarray(i * h * w, (i + 1) * h * w), h, w, 1);
   return maps;
 }
 
-/** Smooths one line of `n` pixels in place. */
-function smooth(image: Float64Array, start: number, stride: number, n: number): void {
+/** scipy's `gaussian_filter`, in place: sums in float64, stored in the array's own precision after each axis. */
+export function smooth(
+  image: Float32Array | Float64Array,
+  h: number,
+  w: number,
+  sigma: number,
+): void {
+  for (let x = 0; x < w; x++) smoothLine(image, x, w, h, sigma);
+  for (let y = 0; y < h; y++) smoothLine(image, y * w, 1, w, sigma);
+}
+
+/** Smooths one line of `n` pixels. */
+function smoothLine(
+  image: Float32Array | Float64Array,
+  start: number,
+  stride: number,
+  n: number,
+  sigma: number,
+): void {
+  const radius = 4 * sigma;
   const line = Float64Array.from({ length: n }, (_, i) => image[start + i * stride]!);
   const taps = Float64Array.from({ length: 2 * radius + 1 }, (_, k) =>
     Math.exp(-((k - radius) ** 2) / (2 * sigma ** 2)),
