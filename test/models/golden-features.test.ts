@@ -9,70 +9,15 @@ import cfa from "../fixtures/cfa/backbones.json" with { type: "json" };
 import rng from "../fixtures/cfa/rng.json" with { type: "json" };
 import fod from "../fixtures/fod/backbones.json" with { type: "json" };
 import { fill, mulberry32, U } from "../golden-u.ts";
-import { toNchw, toNhwc } from "./golden.ts";
+import { checkLevels, type Golden } from "./summary.ts";
 
 const device = await testDevice();
 
-type Four = readonly [number, number, number, number];
-
-interface Summary {
-  shape: number[];
-  mean: number;
-  std: number;
-  min: number;
-  max: number;
-  sum_abs: number;
-  sample_index: number[];
-  sample: number[];
-}
-
-interface Golden {
-  input: { name: string; shape: number[]; lo: number; hi: number };
-  outputs: Summary[];
-}
-
-/** Of a tensor in PyTorch's order: every number to a ten-thousandth of itself, and what rounding of the largest may leave. */
-function check(values: Float64Array, shape: readonly number[], want: Summary): void {
-  expect(shape).toEqual(want.shape);
-  const near = (what: string, got: number, wanted: number) =>
-    expect(Math.abs(got - wanted), what).toBeLessThan(1e-4 * Math.abs(wanted) + 5e-6 * want.std);
-  const sum = (of: (x: number) => number) => values.reduce((a, x) => a + of(x), 0);
-  const mean = sum((x) => x) / values.length;
-  near("mean", mean, want.mean);
-  near("std", Math.sqrt(sum((x) => (x - mean) ** 2) / values.length), want.std);
-  near(
-    "min",
-    values.reduce((a, x) => Math.min(a, x)),
-    want.min,
-  );
-  near(
-    "max",
-    values.reduce((a, x) => Math.max(a, x)),
-    want.max,
-  );
-  near("sum_abs", sum(Math.abs), want.sum_abs);
-  for (const [i, at] of want.sample_index.entries()) near(`at ${at}`, values[at]!, want.sample[i]!);
-}
-
-/** Compares the last levels of a backbone, as many as are stored. */
 async function compare(name: string, golden: Golden, settings: ResNetSettings = {}): Promise<void> {
   const backbone = findBackbone(name).create({ device, rng: undefined }, settings);
   backbone.loadStateDict(fill(backbone.stateShapes(), ""));
   using extractor = new FeatureExtractor(backbone);
-  const { input, outputs } = golden;
-  const [n, c, h, w] = input.shape as unknown as Four;
-  const images = toNhwc(U(input.name, input.shape, input.lo, input.hi), [n, c, h, w]);
-  const shapes: Four[] = [];
-  const maps = await device.read(() => {
-    const levels = extractor.forward(device.tensor(images, [n, h, w, c]));
-    const wanted = levels.slice(-outputs.length);
-    shapes.push(...wanted.map((level) => level.shape as unknown as Four));
-    return wanted;
-  });
-  outputs.forEach((want, i) => {
-    const [n, h, w, c] = shapes[i]!;
-    check(toNchw(maps[i]!, [n, h, w, c]), [n, c, h, w], want);
-  });
+  await checkLevels(device, (images) => extractor.forward(images), golden);
 }
 
 describe("CFA's features", () => {
