@@ -4,33 +4,38 @@
  *
  *   dS = P (dP − δ)     dqᵢ = scale Σⱼ dSᵢⱼ kⱼ     dkⱼ = scale Σᵢ dSᵢⱼ qᵢ     dvⱼ = Σᵢ Pᵢⱼ dyᵢ
  *
- * A thread owns a query for dq and a key for dk and dv.
+ * A thread owns queries for dq and keys for dk and dv.
  */
 import {
   type AttentionShape,
   addRows,
-  each,
+  forRows,
+  forTile,
   gridPlace,
-  load,
-  places,
-  positions,
+  loadTile,
+  ownRows,
+  ownType,
+  part,
   priorOf,
   products,
+  readOwn,
   rowBuffer,
+  type Side,
   shapeParams,
   slopes,
-  store,
-  within,
+  tilePlaces,
+  writeOwn,
 } from "./attention-text.ts";
 import { type Buffer, fold, type KernelSpec, kernel } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
 
-const lanes = 32;
+const names = ["lse", "delta", "map", "entropy", "fallRow", "fallColumn", "sum"] as const;
+/** Numbers of a query that the gradients need: those of `names`, from `map` on only with a prior. */
+export const attentionFacts = 8;
 
 /**
- * What the other two need of a query, from y, dy and what was saved: lse and δ; with a prior, 8 numbers: lse, δ, gD, gH, and the
- * prior's three. With a prior it reads gD, g of the prior's divergence and gH `[B, heads, queries]` too and also writes σ's
- * gradient `[B, queries, heads, 2]`.
+ * Those numbers `[B, heads, queries, 8]` from y, dy and what was saved. With a prior it reads gD, the gradient of the prior's
+ * divergence and gH `[B, heads, queries]` too and also writes σ's gradient `[B, queries, heads, 2]`.
  */
 export function attentionRowsKernel(s: AttentionShape): KernelSpec {
   const prior = s.grid !== undefined;
@@ -38,25 +43,29 @@ export function attentionRowsKernel(s: AttentionShape): KernelSpec {
   return kernel({
     name: "attention gradient",
     inputs: [
-      rowBuffer(s, "y_"),
-      rowBuffer(s, "dy_"),
+      one("y_"),
+      one("dy_"),
       { name: "saved_", type: prior ? "vec4<f32>" : "f32" },
       ...(prior ? [one("map_"), one("prior_"), one("entropy_")] : []),
     ],
     outputs: [
-      { name: "facts_", type: prior ? "vec4<f32>" : "vec2<f32>" },
+      { name: "facts_", type: "vec4<f32>" },
       ...(prior ? [{ name: "sigma_", type: "vec2<f32>" }] : []),
     ],
-    params: shapeParams(s),
+    params: {
+      pairs: ["u32", s.batch * s.heads],
+      heads: ["u32", s.heads],
+      queries: ["u32", s.queries],
+      width: ["u32", s.width],
+    },
     workgroup: [64],
     grid: fold(Math.ceil((s.batch * s.heads * s.queries) / 64)),
     body: wgsl`let at = flat * 64u + lid.x;
 if (at >= p.pairs * p.queries) { return; }
 let pair = at / p.queries;
 let place = (pair / p.heads * p.queries + at % p.queries) * p.heads + pair % p.heads;
-let mine = place * p.width;
 var delta = 0.0;
-${each(s, (c) => `delta += dot(${load(s, "y_", "mine", c)}, ${load(s, "dy_", "mine", c)});`)}
+for (var c = place * p.width; c < (place + 1u) * p.width; c++) { delta += y_[c] * dy_[c]; }
 #if ${prior}
 let first = saved_[2u * at]; let second = saved_[2u * at + 1u];
 let map = map_[at]; let entropy = entropy_[at];
@@ -65,85 +74,94 @@ facts_[2u * at] = vec4<f32>(first.x, delta, map, entropy);
 facts_[2u * at + 1u] = vec4<f32>(first.yzw, 0.0);
 sigma_[place] = prior_[at] * second.zw;
 #else
-facts_[at] = vec2<f32>(saved_[at], delta);
+facts_[2u * at] = vec4<f32>(saved_[at], delta, 0.0, 0.0);
 #endif`,
   });
 }
 
-const sides = (s: AttentionShape): Buffer[] => [
+const inputs = (s: AttentionShape): Buffer[] => [
   rowBuffer(s, "q_", s.stored.q),
   rowBuffer(s, "k_", s.stored.k),
   rowBuffer(s, "v_", s.stored.v),
   rowBuffer(s, "dy_"),
-  { name: "facts_", type: s.grid ? "vec4<f32>" : "vec2<f32>" },
+  { name: "facts_", type: "f32" },
 ];
 
-/** dq, in q's type, from q, k, v, dy and the facts of the queries. */
+const used = (s: AttentionShape) => (s.grid ? names : names.slice(0, 2));
+
+/** dq, in q's type, from q, k, v, dy and the numbers of the queries. */
 export function attentionQueryGradKernel(s: AttentionShape): KernelSpec {
   const prior = s.grid !== undefined;
   const out = rowBuffer(s, "dq_", s.stored.q);
-  const tiles = Math.ceil(s.queries / lanes);
+  const { lanes, rows, tile } = s.plan;
+  const tiles = Math.ceil(s.queries / (lanes * rows));
+  const type = ownType(s);
+  const [k, v]: Side[] = [
+    { buffer: "k_", place: "k" },
+    { buffer: "v_", place: "k" },
+  ];
+  const fact = (f: number) =>
+    forRows(
+      s,
+      (r) => `facts_[(pair * p.queries + ${part(s, "own", r)}) * ${attentionFacts}u + ${f}u]`,
+    );
   return kernel({
     name: "attention gradient",
-    inputs: sides(s),
+    inputs: inputs(s),
     outputs: [out],
     params: { ...shapeParams(s), tiles: ["u32", tiles], strideK: ["u32", s.shared ? 0 : 1] },
+    subgroups: s.plan.handed,
     workgroup: [lanes],
     grid: fold(tiles * s.batch * s.heads),
     body: wgsl`let pair = flat / p.tiles;
 if (pair >= p.pairs) { return; }
-let i = flat % p.tiles * ${lanes}u + lid.x;
-let own = min(i, p.queries - 1u);
 let image = pair / p.heads; let head = pair % p.heads;
-let mine = (image * p.queries + own) * p.row + head * p.width;
+${ownRows(s, "flat % p.tiles", "image", "p.queries")}
 let base = image * p.strideK * p.keys * p.row + head * p.width;
-${each(
-  s,
-  (
-    c,
-  ) => `let q${c} = p.scale * ${load(s, "q_", "mine", c)}; let g${c} = ${load(s, "dy_", "mine", c)};
-var d${c} = vec4<f32>();`,
-)}
-let at = pair * p.queries + own;
-#if ${prior}
-let facts = facts_[2u * at]; let fall = facts_[2u * at + 1u];
-${gridPlace("my", "f32(own)")}
-#else
-let facts = facts_[at];
-#endif
-for (var j = 0u; j < p.keys; j += 4u) {
-  ${places("k", "base", "j", "p.keys")}
-  ${products(s, "scores", "q", "k_", "k")}
-  ${products(s, "dw", "g", "v_", "k")}
-  let w = select(vec4<f32>(), exp(scores - facts.x), ${within("j", "p.keys")});
-#if ${prior}
-  ${gridPlace("key", positions("j"))}
-  let rr = (keyRow - myRow) * (keyRow - myRow); let cc = (keyColumn - myColumn) * (keyColumn - myColumn);
-  ${priorOf(["fall.x", "fall.y", "fall.z"])}
-  ${slopes}
-  dw += facts.z * a + facts.w * b;
-#endif
-  let ds = w * (dw - facts.y);
-  ${addRows(s, "d", "ds", "k_", "k")}
+${readOwn(s, "q", "q_", "p.scale * ")}
+${readOwn(s, "g", "dy_")}
+${readOwn(s, "dq")}
+${used(s)
+  .map((name, f) => `let ${name} = ${fact(f)};`)
+  .join("\n")}
+${prior ? gridPlace("my", `${type}(own)`) : ""}
+for (var j = 0u; j < p.keys; j += ${tile}u) {
+  ${tilePlaces(s, "k", "j", "p.keys")}
+  ${loadTile(s, k as Side)}
+  ${products(s, "s", "q", k as Side)}
+  ${loadTile(s, v as Side)}
+  ${products(s, "dw", "g", v as Side)}
+  ${forTile(
+    s,
+    (r) => `var ds${r} = ${type}(); {
+let w = select(${type}(), exp(s${r} - lse), j + ${r}u < p.keys);
+${prior ? `${gridPlace("key", `f32(j + ${r}u)`)} ${priorOf("key", ["fallRow", "fallColumn", "sum"], type)} ${slopes} dw${r} += map * a + entropy * b;` : ""}
+ds${r} = w * (dw${r} - delta); }`,
+  )}
+  ${addRows(s, "dq", "ds", k as Side)}
 }
-if (i < p.queries) {
-  ${each(s, (c) => store(s, out, "mine", c, `p.scale * d${c}`))}
-}`,
+${writeOwn(s, "dq", out, "p.queries", "p.scale * ")}`,
   });
 }
 
-/** dk and dv, each if wanted and in its type, from q, k, v, dy and the facts; where k is shared, their sums over the batch. */
+/** dk and dv, each if wanted and in its type, from q, k, v, dy and the numbers of the queries; of a shared k their sums over the batch. */
 export function attentionKeyGradKernel(
   s: AttentionShape,
   wanted: Readonly<Record<"k" | "v", boolean>>,
 ): KernelSpec {
   const prior = s.grid !== undefined;
   const images = s.shared ? 1 : s.batch;
-  const tiles = Math.ceil(s.keys / lanes);
+  const { lanes, rows, tile } = s.plan;
+  const tiles = Math.ceil(s.keys / (lanes * rows));
+  const type = ownType(s);
   const [dk, dv] = [rowBuffer(s, "dk_", s.stored.k), rowBuffer(s, "dv_", s.stored.v)];
+  const [q, dy]: Side[] = [
+    { buffer: "q_", place: "q" },
+    { buffer: "dy_", place: "q" },
+  ];
   return kernel({
     name: "attention gradient",
-    inputs: sides(s),
+    inputs: inputs(s),
     outputs: [...(wanted.k ? [dk] : []), ...(wanted.v ? [dv] : [])],
     params: {
       ...shapeParams(s),
@@ -151,65 +169,56 @@ export function attentionKeyGradKernel(
       ownPairs: ["u32", images * s.heads],
       sharedBy: ["u32", s.batch / images],
     },
+    subgroups: s.plan.handed,
     workgroup: [lanes],
     grid: fold(tiles * images * s.heads),
     body: wgsl`let ownPair = flat / p.tiles;
 if (ownPair >= p.ownPairs) { return; }
-let j = flat % p.tiles * ${lanes}u + lid.x;
-let own = min(j, p.keys - 1u);
-let head = ownPair % p.heads;
-let mine = (ownPair / p.heads * p.keys + own) * p.row + head * p.width;
-${each(
-  s,
-  (c) => `let k${c} = p.scale * ${load(s, "k_", "mine", c)};
-${wanted.k ? `let v${c} = ${load(s, "v_", "mine", c)}; var dk${c} = vec4<f32>();` : ""}
-${wanted.v ? `var dv${c} = vec4<f32>();` : ""}`,
-)}
-${prior ? gridPlace("my", "f32(own)") : ""}
-for (var image = ownPair / p.heads * p.sharedBy; image < (ownPair / p.heads + 1u) * p.sharedBy; image++) {
+let owner = ownPair / p.heads; let head = ownPair % p.heads;
+${ownRows(s, "flat % p.tiles", "owner", "p.keys")}
+${readOwn(s, "k", "k_", "p.scale * ")}
+${wanted.k ? `${readOwn(s, "v", "v_")}\n${readOwn(s, "dk")}` : ""}
+${wanted.v ? readOwn(s, "dv") : ""}
+${prior ? gridPlace("my", `${type}(own)`) : ""}
+for (var image = owner * p.sharedBy; image < (owner + 1u) * p.sharedBy; image++) {
   let base = image * p.queries * p.row + head * p.width;
   let pair = image * p.heads + head;
-  for (var i = 0u; i < p.queries; i += 4u) {
-    ${places("q", "base", "i", "p.queries")}
-    ${queryFacts(prior)}
-    ${products(s, "scores", "k", "q_", "q")}
-    let w = select(vec4<f32>(), exp(scores - lse), ${within("i", "p.queries")});
-#if ${wanted.v}
-    ${addRows(s, "dv", "w", "dy_", "q")}
-#endif
-#if ${wanted.k}
-    ${products(s, "dw", "v", "dy_", "q")}
-#if ${prior}
-    ${gridPlace("query", positions("i"))}
-    let rr = (queryRow - myRow) * (queryRow - myRow);
-    let cc = (queryColumn - myColumn) * (queryColumn - myColumn);
-    ${priorOf(["fallRow", "fallColumn", "sum"])}
-    ${slopes}
-    dw += map * a + entropy * b;
-#endif
-    let ds = w * (dw - delta);
-    ${addRows(s, "dk", "ds", "q_", "q")}
-#endif
+  for (var j = 0u; j < p.queries; j += ${tile}u) {
+    ${tilePlaces(s, "q", "j", "p.queries")}
+    ${forTile(s, (r) => queryFacts(s, r))}
+    ${loadTile(s, q as Side)}
+    ${products(s, "s", "k", q as Side)}
+    ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - lse${r}), j + ${r}u < p.queries);`)}
+    ${loadTile(s, dy as Side)}
+    ${wanted.v ? addRows(s, "dv", "w", dy as Side) : ""}
+    ${wanted.k ? scoreGrads(s, type, q as Side, dy as Side) : ""}
   }
 }
-if (j < p.keys) {
-  ${wanted.k ? each(s, (c) => store(s, dk, "mine", c, `p.scale * dk${c}`)) : ""}
-  ${wanted.v ? each(s, (c) => store(s, dv, "mine", c, `dv${c}`)) : ""}
-}`,
+${wanted.k ? writeOwn(s, "dk", dk, "p.keys", "p.scale * ") : ""}
+${wanted.v ? writeOwn(s, "dv", dv, "p.keys") : ""}`,
   });
 }
 
-/** What is known of four queries, each thing in a vector. */
-function queryFacts(prior: boolean): string {
-  const rows = [0, 1, 2, 3];
-  const at = (r: number) => `(pair * p.queries + min(i + ${r}u, p.queries - 1u))`;
-  const across = (name: string, of: string, part: string) =>
-    `let ${name} = vec4<f32>(${rows.map((r) => `${of}${r}.${part}`).join(", ")});`;
-  if (!prior) {
-    return `${rows.map((r) => `let f${r} = facts_[${at(r)}];`).join(" ")}
-${across("lse", "f", "x")} ${across("delta", "f", "y")}`;
-  }
-  return `${rows.map((r) => `let f${r} = facts_[2u * ${at(r)}]; let g${r} = facts_[2u * ${at(r)} + 1u];`).join(" ")}
-${across("lse", "f", "x")} ${across("delta", "f", "y")} ${across("map", "f", "z")} ${across("entropy", "f", "w")}
-${across("fallRow", "g", "x")} ${across("fallColumn", "g", "y")} ${across("sum", "g", "z")}`;
+/** Adds to dk what a tile of queries gives. */
+function scoreGrads(s: AttentionShape, type: string, q: Side, dy: Side): string {
+  const ofPrior = (r: number) =>
+    s.grid
+      ? `let w = w${r}; ${gridPlace("query", `f32(j + ${r}u)`)}
+${priorOf("query", [`fallRow${r}`, `fallColumn${r}`, `sum${r}`], type)} ${slopes}
+dw${r} += map${r} * a + entropy${r} * b;`
+      : "";
+  return `${products(s, "dw", "v", dy)}
+${forTile(s, (r) => `{ ${ofPrior(r)} } let ds${r} = w${r} * (dw${r} - delta${r});`)}
+${addRows(s, "dk", "ds", q)}`;
+}
+
+/** What is known of query r of the tile. */
+function queryFacts(s: AttentionShape, r: number): string {
+  const at = `(pair * p.queries + min(j + ${r}u, p.queries - 1u)) * ${attentionFacts}u`;
+  const load = s.plan.handed ? `let facts${r} = facts_[${at} + lane];` : `let facts${r} = ${at};`;
+  const value = (f: number) =>
+    s.plan.handed ? `subgroupBroadcast(facts${r}, ${f}u)` : `facts_[facts${r} + ${f}u]`;
+  return `${load} ${used(s)
+    .map((name, f) => `let ${name}${r} = ${value(f)};`)
+    .join(" ")}`;
 }

@@ -1,8 +1,8 @@
 /**
- * What the kernels of attention share: a row of a head as vectors of four in registers, four rows of the other side at a time, and
- * the Gaussian prior of four pairs. A row of which no pair may count (past the end) is read again and given the weight 0.
+ * What the kernels of attention share. A thread owns a few rows of one side, its rows as lanes of a vector: the numbers of channel c
+ * are `name[c]`. It walks over the rows of the other side, a tile of them at a time, which all threads of a workgroup share.
  */
-import type { Float } from "./caps.ts";
+import type { Caps, Float } from "./caps.ts";
 import type { Buffer, ParamType } from "./spec.ts";
 import { storedType } from "./stored.ts";
 
@@ -20,21 +20,41 @@ export interface AttentionShape {
   /** Rows and columns of the grid on which the positions lie, where there is a prior. */
   readonly grid?: readonly [number, number] | undefined;
   readonly stored: Readonly<Record<"q" | "k" | "v", Float>>;
+  readonly plan: AttentionPlan;
 }
 
-/** Rows of the other side that a thread works on at once. */
-const tile = 4;
+/** How the work is laid out. */
+export interface AttentionPlan {
+  /** Threads of a workgroup. */
+  readonly lanes: number;
+  /** Rows of a thread. */
+  readonly rows: 1 | 2 | 4;
+  /** Rows of the other side at a time. */
+  readonly tile: 1 | 2 | 4;
+  /** Eight neighbours load a tile together and hand it round; else all load all of it. */
+  readonly handed: boolean;
+  /** Own rows are read and written in loops, which compile fast but keep them in memory; else written out, in registers. */
+  readonly looped: boolean;
+}
+
+/** On lavapipe a load costs as much as many products (docs/decisions.md), on a GPU a register. */
+export function attentionPlan({ software, subgroups }: Caps): AttentionPlan {
+  if (!software) return { lanes: 64, rows: 1, tile: 4, handed: false, looped: false };
+  return { lanes: 16, rows: 4, tile: 2, handed: subgroups, looped: true };
+}
+
 /** Kept away from 0 inside a logarithm. */
 export const priorEps = 1e-4;
 
-/** True when a head's channels are whole vectors in memory. */
-const isWide = (s: AttentionShape) => s.width % 4 === 0;
-/** Vectors of a head. */
-export const unitsOf = (s: AttentionShape): number => Math.ceil(s.width / 4);
-const of4 = <T>(line: (r: number) => T): T[] => Array.from({ length: tile }, (_, r) => line(r));
-/** One line of shader text for each vector of a head. */
-export const each = (s: AttentionShape, line: (c: number) => string): string =>
-  Array.from({ length: unitsOf(s) }, (_, c) => line(c)).join("\n");
+const count = <T>(n: number, line: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => line(i));
+
+/** True when four channels are read at once. */
+const isWide = ({ width, plan }: AttentionShape) => width % 4 === 0 && !plan.looped;
+
+/** The type of a number for each row of a thread. */
+export const ownType = ({ plan }: AttentionShape): string =>
+  plan.rows === 1 ? "f32" : `vec${plan.rows}<f32>`;
 
 /** A buffer of rows `[batch, rows, heads, width]`. */
 export function rowBuffer(s: AttentionShape, name: string, dtype: Float = "f32"): Buffer {
@@ -57,65 +77,134 @@ export function shapeParams(s: AttentionShape): Record<string, readonly [ParamTy
   };
 }
 
-/** Vector c of the row that begins at `at`. */
-export function load(s: AttentionShape, buffer: string, at: string, c: number): string {
-  if (isWide(s)) return `vec4<f32>(${buffer}[${at} + ${c}u])`;
-  const part = (k: number) =>
-    4 * c + k < s.width ? `f32(${buffer}[${at} + ${4 * c + k}u])` : "0.0";
-  return `vec4<f32>(${of4(part).join(", ")})`;
+/** The rows of a thread: `own` = i, those past the end once more; `mine` = their places in a buffer; of which `i` exist. */
+export function ownRows(s: AttentionShape, first: string, image: string, end: string): string {
+  const { rows, lanes } = s.plan;
+  const type = rows === 1 ? "u32" : `vec${rows}<u32>`;
+  const steps = rows === 1 ? "0u" : `${type}(${count(rows, (r) => `${r * lanes}u`)})`;
+  return `let lane = ${s.plan.handed ? "sg & 7u" : "0u"};
+let i = ${type}(${first} * ${rows * lanes}u + lid.x) + ${steps};
+let own = min(i, ${type}(${end} - 1u));
+let mine = (${image} * ${end} + own) * p.row + head * p.width;`;
 }
 
-/** Writes vector c of the row that begins at `at`. */
-export function store(
+/** Row r of a vector with one number for each row of a thread. */
+export const part = ({ plan }: AttentionShape, name: string, r: number): string =>
+  plan.rows === 1 ? name : `${name}[${r}]`;
+
+/** A number for each row of a thread. */
+export const forRows = (s: AttentionShape, of: (r: number) => string): string =>
+  s.plan.rows === 1 ? of(0) : `${ownType(s)}(${count(s.plan.rows, of).join(", ")})`;
+
+/** `var <name>`: an array with a number per channel and own row, read from a buffer or zero. */
+export function readOwn(s: AttentionShape, name: string, buffer?: string, factor = ""): string {
+  const declared = `var ${name}: array<${ownType(s)}, ${s.width}>;`;
+  if (buffer === undefined) return declared;
+  const line = (c: string | number) =>
+    `${name}[${c}] = ${factor}${forRows(s, (r) => element(s, buffer, part(s, "mine", r), c))};`;
+  if (s.plan.looped) return `${declared}\nfor (var c = 0u; c < p.width; c++) { ${line("c")} }`;
+  return [declared, ...count(s.width, line)].join("\n");
+}
+
+/** Writes the own rows that exist. */
+export function writeOwn(
   s: AttentionShape,
-  { name, type }: Buffer,
-  at: string,
-  c: number,
-  value: string,
+  name: string,
+  { name: to, type }: Buffer,
+  end: string,
+  factor = "",
 ): string {
-  if (isWide(s)) return `${name}[${at} + ${c}u] = ${type}(${value});`;
-  const part = (k: number) =>
-    4 * c + k < s.width ? `${name}[${at} + ${4 * c + k}u] = ${type}(x[${k}]);` : "";
-  return `{ let x = ${value}; ${of4(part).join(" ")} }`;
+  const { rows, looped } = s.plan;
+  const value = (r: number, c: string | number) => `${factor}${part(s, `${name}[${c}]`, r)}`;
+  const line = (r: number, c: string | number) =>
+    `${to}[${part(s, "mine", r)} + ${c}] = ${type}(${value(r, c)});`;
+  const vector = (r: number, u: number) =>
+    `${to}[${part(s, "mine", r)} + ${u}] = ${type}(${count(4, (c) => value(r, 4 * u + c)).join(", ")});`;
+  const row = (r: number) => {
+    if (looped) return `for (var c = 0u; c < p.width; c++) { ${line(r, "c")} }`;
+    return isWide(s)
+      ? count(s.width / 4, (u) => vector(r, u)).join("\n")
+      : count(s.width, (c) => line(r, c)).join("\n");
+  };
+  return count(rows, (r) => `if (${part(s, "i", r)} < ${end}) { ${row(r)} }`).join("\n");
 }
 
-/** Names of the places of rows `at`, `at` + 1 … of a side with `count` rows whose row 0 is at `base`: `<name>0` … */
-export function places(name: string, base: string, at: string, count: string): string {
-  return of4((r) => `let ${name}${r} = ${base} + min(${at} + ${r}u, ${count} - 1u) * p.row;`).join(
-    "\n",
-  );
+/** Channel c of the row at a place. */
+function element(s: AttentionShape, buffer: string, at: string, c: string | number): string {
+  if (!isWide(s)) return `f32(${buffer}[${at} + ${c}])`;
+  return `f32(${buffer}[${at} + ${Number(c) >> 2}][${Number(c) & 3}])`;
 }
 
-/** `var <to>`: the products of a thread's row `<own>0`, `<own>1` … with four rows of a buffer. */
-export function products(
+/** The rows of a tile in one buffer. */
+export interface Side {
+  readonly buffer: string;
+  /** Their places are `<place>0` … */
+  readonly place: string;
+}
+
+/** `<name>0` …: places of the tile's rows from `at` on, of a side that has `end`; those past it once more. */
+export function tilePlaces(s: AttentionShape, name: string, at: string, end: string): string {
+  const row = (r: number) => `min(${at} + ${r}u, ${end} - 1u)`;
+  return count(s.plan.tile, (r) => `let ${name}${r} = base + ${row(r)} * p.row;`).join("\n");
+}
+
+const handedName = ({ buffer }: Side, r: number, c: number) => `${buffer}${r}_${c >> 3}`;
+
+/** Loads a tile where it is handed round. */
+export function loadTile(s: AttentionShape, side: Side): string {
+  if (!s.plan.handed) return "";
+  const load = (r: number, t: number) => {
+    const c = 8 * t + 8 > s.width ? `min(${8 * t}u + lane, p.width - 1u)` : `${8 * t}u + lane`;
+    return `let ${handedName(side, r, 8 * t)} = f32(${side.buffer}[${side.place}${r} + ${c}]);`;
+  };
+  return count(s.plan.tile, (r) =>
+    count(Math.ceil(s.width / 8), (t) => load(r, t)).join("\n"),
+  ).join("\n");
+}
+
+/** A line for each channel and row of the tile, in which `value` is the number there. */
+export function sweep(
   s: AttentionShape,
-  to: string,
-  own: string,
-  buffer: string,
-  place: string,
+  side: Side,
+  line: (c: number, r: number, value: string) => string,
 ): string {
-  return `var ${to} = vec4<f32>();
-${each(s, (c) => of4((r) => `${to}[${r}] += dot(${own}${c}, ${load(s, buffer, `${place}${r}`, c)});`).join(" "))}`;
+  const { tile, handed } = s.plan;
+  if (handed) {
+    return count(s.width, (c) =>
+      count(tile, (r) =>
+        line(c, r, `subgroupBroadcast(${handedName(side, r, c)}, ${c & 7}u)`),
+      ).join(" "),
+    ).join("\n");
+  }
+  if (!isWide(s)) {
+    return count(s.width, (c) =>
+      count(tile, (r) => line(c, r, element(s, side.buffer, `${side.place}${r}`, c))).join(" "),
+    ).join("\n");
+  }
+  return count(s.width / 4, (u) => {
+    const loads = count(
+      tile,
+      (r) => `let x${r} = vec4<f32>(${side.buffer}[${side.place}${r} + ${u}u]);`,
+    );
+    const lines = count(4, (k) => count(tile, (r) => line(4 * u + k, r, `x${r}[${k}]`)).join(" "));
+    return `{ ${[...loads, ...lines].join("\n")} }`;
+  }).join("\n");
 }
 
-/** Adds four rows of a buffer, weighted, to a thread's row `<own>0`, `<own>1` … */
-export function addRows(
-  s: AttentionShape,
-  own: string,
-  weights: string,
-  buffer: string,
-  place: string,
-): string {
-  return each(
-    s,
-    (c) =>
-      `${own}${c} += ${of4((r) => `${weights}[${r}] * ${load(s, buffer, `${place}${r}`, c)}`).join(" + ")};`,
-  );
+/** `var <to>0` …: products of the own rows with those of the tile. */
+export function products(s: AttentionShape, to: string, own: string, side: Side): string {
+  const sums = count(s.plan.tile, (r) => `var ${to}${r} = ${ownType(s)}();`).join(" ");
+  return `${sums}\n${sweep(s, side, (c, r, value) => `${to}${r} += ${own}[${c}] * ${value};`)}`;
 }
 
-/** Which of the rows `at` … exist. */
-export const within = (at: string, count: string): string =>
-  `(vec4<u32>(${at}) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(${count}))`;
+/** Adds the rows of the tile to the own rows, with the weights `<weights>0` … */
+export function addRows(s: AttentionShape, own: string, weights: string, side: Side): string {
+  return sweep(s, side, (c, r, value) => `${own}[${c}] += ${weights}${r} * ${value};`);
+}
+
+/** A line for each row of a tile. */
+export const forTile = (s: AttentionShape, line: (r: number) => string): string =>
+  count(s.plan.tile, line).join("\n");
 
 /** `<name>Row` and `<name>Column` of positions on the grid, in f32: exact up to millions of positions. */
 export function gridPlace(name: string, position: string): string {
@@ -123,16 +212,22 @@ export function gridPlace(name: string, position: string): string {
 let ${name}Column = ${position} - ${name}Row * p.columns;`;
 }
 
-/** Four positions `at`, `at` + 1 … as f32. */
-export const positions = (at: string): string =>
-  `(vec4<f32>(f32(${at})) + vec4<f32>(0.0, 1.0, 2.0, 3.0))`;
-
-/** Of a query: 1 / 2σ² of rows and of columns, and the logarithm of the prior's sum over the grid. */
+/** Of queries: 1 / 2σ² of rows and of columns, and the logarithm of the prior's sum over the grid. */
 export type Prior = readonly [row: string, column: string, sum: string];
 
-/** `t`, the prior of four pairs, from the squared distances `rr` and `cc`, and the logarithms of the weights `w` and of `t`. */
-export function priorOf([row, column, sum]: Prior, inside = "true"): string {
-  return `let t = select(vec4<f32>(), exp(-(rr * ${row} + cc * ${column}) - ${sum}), ${inside});
+/**
+ * `t`, the prior of pairs a tile's row `name` apart, unless that is past the end; the logarithms of the weights `w` and of `t`; `rr` and
+ * `cc`, the squared distances.
+ */
+export function priorOf(
+  name: string,
+  [row, column, sum]: Prior,
+  type: string,
+  inside = "true",
+): string {
+  return `let rr = (${name}Row - myRow) * (${name}Row - myRow);
+let cc = (${name}Column - myColumn) * (${name}Column - myColumn);
+let t = select(${type}(), exp(-(rr * ${row} + cc * ${column}) - ${sum}), ${inside});
 let lp = log(w + ${priorEps}); let lt = log(t + ${priorEps});`;
 }
 

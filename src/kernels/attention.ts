@@ -1,40 +1,40 @@
 /**
- * Attention without its matrix: P = softmax(scale · q kᵀ), out = P v, for each head. A thread owns a query and walks over the keys
+ * Attention without its matrix: P = softmax(scale · q kᵀ), out = P v, for each head. A thread owns queries and walks over the keys
  * twice: first for lse = log Σ exp, then, with P = exp(s − lse), for everything else. With a prior T, a Gaussian over the grid that
  * is normalised where the grid ends, it also sums
  *
  *   D = Σ (P − T)(log(P + ε) − log(T + ε))        H = −Σ P log(P + ε)
  *
- * and what their gradients need (attention-grad.ts): R₁ = Σ P ∂D/∂P, R₂ = Σ P ∂H/∂P, U = ∂D/∂σ. The keys' addresses are those of all
- * threads of a workgroup.
+ * and what their gradients need (attention-grad.ts): R₁ = Σ P ∂D/∂P, R₂ = Σ P ∂H/∂P, U = ∂D/∂σ.
  */
 import {
   type AttentionShape,
   addRows,
-  each,
+  forRows,
+  forTile,
   gridPlace,
-  load,
-  places,
-  positions,
+  loadTile,
+  ownRows,
+  ownType,
+  part,
   priorEps,
   priorOf,
   products,
+  readOwn,
   rowBuffer,
   shapeParams,
   slopes,
-  store,
-  within,
+  tilePlaces,
+  writeOwn,
 } from "./attention-text.ts";
 import type { Float } from "./caps.ts";
 import { fold, type KernelSpec, kernel } from "./spec.ts";
 import { storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
 
-export type { AttentionShape } from "./attention-text.ts";
+export { type AttentionPlan, type AttentionShape, attentionPlan } from "./attention-text.ts";
 
-const lanes = 32;
-
-export interface AttentionOptions {
+export interface AttentionForward {
   /** Writes what the gradients need. */
   readonly saved: boolean;
   /** Type of σ. */
@@ -46,11 +46,17 @@ export interface AttentionOptions {
  * `[B, heads, queries]`. Saved: lse `[B, heads, queries]`; with a prior 8 numbers for each query: lse, 1 / 2σ² twice, log of T's
  * sum; R₁, R₂, U.
  */
-export function attentionKernel(s: AttentionShape, options: AttentionOptions): KernelSpec {
-  const { saved, sigma } = options;
+export function attentionKernel(s: AttentionShape, { saved, sigma }: AttentionForward): KernelSpec {
   const prior = s.grid !== undefined;
   const out = rowBuffer(s, "y_");
-  const tiles = Math.ceil(s.queries / lanes);
+  const { lanes, rows } = s.plan;
+  const tiles = Math.ceil(s.queries / (lanes * rows));
+  const type = ownType(s);
+  const [k, v] = [
+    { buffer: "k_", place: "k" },
+    { buffer: "v_", place: "k" },
+  ];
+  const sums = ["divergence_", "entropy_"].map((name) => ({ name, type: "f32" }));
   return kernel({
     name: "attention",
     inputs: [
@@ -61,92 +67,99 @@ export function attentionKernel(s: AttentionShape, options: AttentionOptions): K
     ],
     outputs: [
       out,
-      ...(prior
-        ? [
-            { name: "divergence_", type: "f32" },
-            { name: "entropy_", type: "f32" },
-          ]
-        : []),
+      ...(prior ? sums : []),
       ...(saved ? [{ name: "saved_", type: prior ? "vec4<f32>" : "f32" }] : []),
     ],
-    params: {
-      ...shapeParams(s),
-      tiles: ["u32", tiles],
-      strideK: ["u32", s.shared ? 0 : 1],
-    },
+    params: { ...shapeParams(s), tiles: ["u32", tiles], strideK: ["u32", s.shared ? 0 : 1] },
+    subgroups: s.plan.handed,
     workgroup: [lanes],
     grid: fold(tiles * s.batch * s.heads),
     body: wgsl`let pair = flat / p.tiles;
 if (pair >= p.pairs) { return; }
-let i = flat % p.tiles * ${lanes}u + lid.x;
-let own = min(i, p.queries - 1u);
 let image = pair / p.heads; let head = pair % p.heads;
-let mine = (image * p.queries + own) * p.row + head * p.width;
+${ownRows(s, "flat % p.tiles", "image", "p.queries")}
 let base = image * p.strideK * p.keys * p.row + head * p.width;
-${each(s, (c) => `let q${c} = p.scale * ${load(s, "q_", "mine", c)}; var o${c} = vec4<f32>();`)}
-var most = p.least; var total = 0.0;
-for (var j = 0u; j < p.keys; j += 4u) {
-  ${places("k", "base", "j", "p.keys")}
-  ${products(s, "scores", "q", "k_", "k")}
-  let x = select(vec4<f32>(p.least), scores, ${within("j", "p.keys")});
-  let top = max(max(most, max(x.x, x.y)), max(x.z, x.w));
-  total = total * exp(most - top) + dot(exp(x - top), vec4<f32>(1.0));
+${readOwn(s, "q", "q_", "p.scale * ")}
+var most = ${type}(p.least); var total = ${type}();
+for (var j = 0u; j < p.keys; j += ${s.plan.tile}u) {
+  ${tilePlaces(s, "k", "j", "p.keys")}
+  ${loadTile(s, k)}
+  ${products(s, "s", "q", k)}
+  var top = most;
+  ${forTile(s, (r) => `s${r} = select(${type}(p.least), s${r}, j + ${r}u < p.keys); top = max(top, s${r});`)}
+  total *= exp(most - top);
+  ${forTile(s, (r) => `total += exp(s${r} - top);`)}
   most = top;
 }
 let lse = most + log(total);
+${readOwn(s, "o")}
 #if ${prior}
-${priorSums("sigma_[(image * p.queries + own) * p.heads + head]")}
+${priorSums(s)}
 #endif
-for (var j = 0u; j < p.keys; j += 4u) {
-  ${places("k", "base", "j", "p.keys")}
-  ${products(s, "scores", "q", "k_", "k")}
-  let inside = ${within("j", "p.keys")};
-  let w = select(vec4<f32>(), exp(scores - lse), inside);
-  ${addRows(s, "o", "w", "v_", "k")}
-#if ${prior}
-  ${gridPlace("key", positions("j"))}
-  let rr = (keyRow - myRow) * (keyRow - myRow); let cc = (keyColumn - myColumn) * (keyColumn - myColumn);
-  ${priorOf(["fallRow", "fallColumn", "sum"], "inside")}
-  divergence += dot(w - t, lp - lt);
-  entropy -= dot(w, lp);
-#endif
-#if ${prior && saved}
-  ${slopes}
-  along += vec2<f32>(dot(w, a), dot(w, b));
-  let pull = (lt - lp + (t - w) / (t + ${priorEps})) * t;
-  spread += vec2<f32>(dot(pull, rr - meanRow), dot(pull, cc - meanColumn));
-#endif
+for (var j = 0u; j < p.keys; j += ${s.plan.tile}u) {
+  ${tilePlaces(s, "k", "j", "p.keys")}
+  ${loadTile(s, k)}
+  ${products(s, "s", "q", k)}
+  ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - lse), j + ${r}u < p.keys);`)}
+  ${loadTile(s, v)}
+  ${addRows(s, "o", "w", v)}
+  ${prior ? forTile(s, (r) => `{ ${priorTerms(type, r, saved)} }`) : ""}
 }
-if (i < p.queries) {
-  ${each(s, (c) => store(s, out, "mine", c, `o${c}`))}
-  let at = pair * p.queries + i;
-#if ${prior}
-  divergence_[at] = divergence; entropy_[at] = entropy;
-#endif
-#if ${prior && saved}
-  saved_[2u * at] = vec4<f32>(lse, fallRow, fallColumn, sum);
-  saved_[2u * at + 1u] = vec4<f32>(along, spread / max(deviation * deviation * deviation, vec2<f32>(1e-30)));
-#elif ${saved}
-  saved_[at] = lse;
-#endif
-}`,
+${writeOwn(s, "o", out, "p.queries")}
+${Array.from({ length: rows }, (_, r) => `if (${part(s, "i", r)} < p.queries) { ${writeSums(s, r, prior, saved)} }`).join("\n")}`,
   });
 }
 
 /** The prior's 1 / 2σ², the logarithm of its sum over the grid, and the mean squared distances under it. */
-function priorSums(sigma: string): string {
-  const axis = (name: string, count: string) => `var sum${name} = 0.0; var mean${name} = 0.0;
-for (var r = 0.0; r < ${count}; r += 1.0) {
+function priorSums(s: AttentionShape): string {
+  const type = ownType(s);
+  const deviation = (r: number, axis: "x" | "y") =>
+    `f32(sigma_[(image * p.queries + ${part(s, "own", r)}) * p.heads + head].${axis})`;
+  const axis = (name: "Row" | "Column", end: string, of: "x" | "y") => `
+let deviation${name} = ${forRows(s, (r) => deviation(r, of))};
+let fall${name} = min(0.5 / (deviation${name} * deviation${name}), ${type}(1e30));
+var sum${name} = ${type}(); var mean${name} = ${type}();
+for (var r = 0.0; r < ${end}; r += 1.0) {
   let square = (r - my${name}) * (r - my${name}); let x = exp(-square * fall${name});
   sum${name} += x; mean${name} += x * square;
 }
-mean${name} /= sum${name};`;
-  return `let deviation = vec2<f32>(${sigma});
-let falls = min(0.5 / (deviation * deviation), vec2<f32>(1e30));
-let fallRow = falls.x; let fallColumn = falls.y;
-${gridPlace("my", "f32(own)")}
-${axis("Row", "p.rows")}
-${axis("Column", "p.columns")}
+mean${name} /= sum${name};
+var spread${name} = ${type}();`;
+  return `${gridPlace("my", `${type}(own)`)}
+${axis("Row", "p.rows", "x")}
+${axis("Column", "p.columns", "y")}
 let sum = log(sumRow * sumColumn);
-var divergence = 0.0; var entropy = 0.0; var along = vec2<f32>(); var spread = vec2<f32>();`;
+var divergence = ${type}(); var entropy = ${type}(); var alongD = ${type}(); var alongH = ${type}();`;
+}
+
+/** What pairs with row r of the tile add to the sums. */
+function priorTerms(type: string, r: number, saved: boolean): string {
+  return `let w = w${r};
+${gridPlace("key", `f32(j + ${r}u)`)}
+${priorOf("key", ["fallRow", "fallColumn", "sum"], type, `j + ${r}u < p.keys`)}
+divergence += (w - t) * (lp - lt); entropy -= w * lp;
+${saved ? gradTerms : ""}`;
+}
+
+const gradTerms = `${slopes}
+alongD += w * a; alongH += w * b;
+let pull = (lt - lp + (t - w) / (t + ${priorEps})) * t;
+spreadRow += pull * (rr - meanRow); spreadColumn += pull * (cc - meanColumn);`;
+
+/** Writes what there is one of for row r of the thread. */
+function writeSums(s: AttentionShape, r: number, prior: boolean, saved: boolean): string {
+  const of = (name: string) => part(s, name, r);
+  const at = `let at = pair * p.queries + ${of("i")};`;
+  if (!prior) return saved ? `${at} saved_[at] = ${of("lse")};` : "";
+  const slope = (name: string) => {
+    const deviation = of(`deviation${name}`);
+    return `${of(`spread${name}`)} / max(${deviation} * ${deviation} * ${deviation}, 1e-30)`;
+  };
+  return `${at} divergence_[at] = ${of("divergence")}; entropy_[at] = ${of("entropy")};
+${
+  saved
+    ? `saved_[2u * at] = vec4<f32>(${["lse", "fallRow", "fallColumn", "sum"].map(of).join(", ")});
+saved_[2u * at + 1u] = vec4<f32>(${of("alongD")}, ${of("alongH")}, ${slope("Row")}, ${slope("Column")});`
+    : ""
+}`;
 }

@@ -2,12 +2,15 @@
 import { LoupeError } from "../../error.ts";
 import {
   type AttentionShape,
+  attentionFacts,
   attentionKernel,
   attentionKeyGradKernel,
+  attentionPlan,
   attentionQueryGradKernel,
   attentionRowsKernel,
 } from "../../kernels/index.ts";
 import { carriesGrad, isGradEnabled, trackAll } from "../autograd.ts";
+import { capsOf } from "../caps.ts";
 import { deviceOf, launch, show } from "../launch.ts";
 import type { Tensor } from "../tensor.ts";
 import { floatOf } from "./float.ts";
@@ -100,7 +103,7 @@ function gradients(
   const dOut = dy ?? device.zeros(out.shape);
   const none = sigma && !(map && prior && entropy) ? device.zeros(rows) : undefined;
   const given = sigma ? [map, prior, entropy].map((t) => t ?? (none as Tensor)) : [];
-  const facts = device.empty([...rows, sigma ? 8 : 2]);
+  const facts = device.empty([...rows, attentionFacts]);
   const dSigma = sigma ? [device.empty(sigma.shape)] : [];
   launch(attentionRowsKernel(shape), [out, dOut, saved, ...given], [facts, ...dSigma]);
   if (!dy && !map && !entropy) return [undefined, undefined, undefined, ...dSigma];
@@ -149,6 +152,7 @@ function check(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Atte
     scale: scale ?? 1 / Math.sqrt(width || 1),
     grid: prior?.grid,
     stored,
+    plan: attentionPlan(capsOf(q.device)),
   };
 }
 
