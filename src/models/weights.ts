@@ -1,8 +1,9 @@
 /**
  * The weights that `--weights` knows by name: where they lie, under which licence, and what is known of their hash. One set comes with
  * the package; the others are published ImageNet weights.
- * torchvision puts the first 8 hex digits of the SHA-256 into the file name, so those are checked; for timm's files on Hugging Face no
- * hash is known here, so the hash of the first download is recorded beside the file and checked from then on.
+ * torchvision, lukemelas and timm's releases put the first 8 hex digits of the SHA-256 into the file name, so those are checked; for
+ * timm's files on Hugging Face no hash is known here, so the hash of the first download is recorded beside the file and checked from
+ * then on.
  */
 import { LoupeError } from "../error.ts";
 import { type CheckpointFormat, sniffCheckpoint } from "./checkpoint/checkpoint.ts";
@@ -30,7 +31,12 @@ export interface WeightsEntry {
 
 const imageNet = "trained on ImageNet-1k, whose own terms ask for non-commercial research use";
 
-function torchvision(backbone: string, hash: string, parameters: number): WeightsEntry {
+function torchvision(
+  backbone: string,
+  hash: string,
+  parameters: number,
+  use = "CDO's 2023 code uses",
+): WeightsEntry {
   const file = `${backbone}-${hash}.pth`;
   return {
     name: `${backbone}.tv_in1k`,
@@ -41,7 +47,7 @@ function torchvision(backbone: string, hash: string, parameters: number): Weight
     sha256Prefix: hash,
     licence: "BSD-3-Clause (torchvision)",
     parameters,
-    note: `torchvision IMAGENET1K_V1, as CDO's 2023 code uses; ${imageNet}`,
+    note: `torchvision IMAGENET1K_V1, as ${use}; ${imageNet}`,
   };
 }
 
@@ -61,6 +67,28 @@ function timm(
     format: "safetensors",
     sha256Prefix: undefined,
     licence,
+    parameters,
+    note: `${use}; ${imageNet}`,
+  };
+}
+
+/** A file of a release on GitHub. */
+function released(
+  [backbone, tag]: readonly [string, string],
+  release: string,
+  [stem, hash]: readonly [string, string],
+  parameters: number,
+  use: string,
+): WeightsEntry {
+  const file = `${stem}-${hash}.pth`;
+  return {
+    name: `${backbone}.${tag}`,
+    backbone,
+    url: `https://github.com/${release}/${file}`,
+    file,
+    format: "pth",
+    sha256Prefix: hash,
+    licence: "Apache-2.0",
     parameters,
     note: `${use}; ${imageNet}`,
   };
@@ -89,14 +117,29 @@ export const weightsTable: readonly WeightsEntry[] = [
   torchvision("resnet18", "f37072fd", 11_689_512),
   torchvision("resnet34", "b627a593", 21_797_672),
   torchvision("resnet50", "0676ba61", 25_557_032),
-  torchvision("wide_resnet50_2", "95faca4d", 68_883_240),
+  torchvision("wide_resnet50_2", "95faca4d", 68_883_240, "CDO's 2023 code and CFA use"),
+  torchvision("vgg19_bn", "c79401a0", 143_678_248, "CFA uses"),
+  released(
+    ["efficientnet_b5", "lukemelas"],
+    "lukemelas/EfficientNet-PyTorch/releases/download/1.0",
+    ["efficientnet-b5", "b6417697"],
+    30_389_784,
+    "the authors' weights from TensorFlow in lukemelas's names, as CFA uses",
+  ),
+  released(
+    ["tf_efficientnet_b6", "aa_in1k"],
+    "huggingface/pytorch-image-models/releases/download/v0.1-weights",
+    ["tf_efficientnet_b6_aa", "80ba17e4"],
+    43_040_704,
+    "the authors' AutoAugment weights from TensorFlow in timm's names, for FOD",
+  ),
   timm("hrnet_w18", "ms_in1k", "MIT", 21_299_004, hrnet),
   timm("hrnet_w32", "ms_in1k", "MIT", 41_232_680, hrnet),
   timm("hrnet_w48", "ms_in1k", "MIT", 77_469_864, hrnet),
   timm("resnet18", "a1_in1k", "Apache-2.0", 11_689_512, recent),
   timm("resnet34", "a1_in1k", "Apache-2.0", 21_797_672, recent),
   timm("resnet50", "a1_in1k", "Apache-2.0", 25_557_032, recent),
-  timm("wide_resnet50_2", "racm_in1k", "Apache-2.0", 68_883_240, recent),
+  timm("wide_resnet50_2", "racm_in1k", "Apache-2.0", 68_883_240, `${recent} and as FOD does`),
 ];
 
 /** The entry of that name, or the first of that backbone; undefined if the table has neither. */
@@ -107,6 +150,11 @@ export function findWeights(
   return table.find((e) => e.name === name) ?? table.find((e) => e.backbone === name);
 }
 
+/** Backbones without published weights, with what may be meant. */
+const unpublished: ReadonlyMap<string, string> = new Map([
+  ["efficientnet_b6", "tf_efficientnet_b6"],
+]);
+
 /** Like `findWeights`, but throws with the list of names. */
 export function requireWeights(
   name: string,
@@ -114,6 +162,11 @@ export function requireWeights(
 ): WeightsEntry {
   const entry = findWeights(name, table);
   if (entry !== undefined) return entry;
+  const near = unpublished.get(name);
+  if (near !== undefined) {
+    const next = `choose backbone ${near}, which has them, or give a file of your own or \`random\``;
+    throw new LoupeError("config", `weights: nobody has published weights of ${name}; ${next}`);
+  }
   throw new LoupeError(
     "config",
     `weights: ${name} is neither a file nor a known name (known: ${table.map((e) => e.name).join(", ")})`,

@@ -19,6 +19,8 @@ export interface BackboneEntry {
   readonly strides: LevelStrides;
   /** Starts of names in published weights that this network does without. */
   readonly heads: readonly string[];
+  /** Whether it knows `leakySum`. */
+  readonly hasSums?: true;
   readonly create: (build: Build, settings: ResNetSettings) => Backbone;
 }
 
@@ -39,7 +41,8 @@ function resnet(name: string, shape: ResNetShape): BackboneEntry {
   const channels: LevelChannels = [first, 2 * first, 4 * first];
   const create = (build: Build, settings: ResNetSettings) =>
     new ResNet(build, name, shape, settings);
-  return { name, channels, strides: levelStrides, heads: teacherHeads.resnet, create };
+  const heads = teacherHeads.resnet;
+  return { name, channels, strides: levelStrides, heads, hasSums: true, create };
 }
 
 function hrnet(name: string, width: number): BackboneEntry {

@@ -225,11 +225,36 @@ test("the table: a backbone's name means torchvision's weights, or HRNet's from 
   expect(findWeights("resnet32")).toBeUndefined();
   expect(new Set(weightsTable.map((e) => e.file)).size).toBe(weightsTable.length);
   for (const e of weightsTable.filter((e) => !e.packaged)) {
-    expect(e.url).toMatch(/^https:\/\/(download\.pytorch\.org\/models|huggingface\.co\/timm)\//);
-    // A publisher's hash is known only where torchvision puts its first digits into the file name.
+    expect(e.url).toMatch(
+      /^https:\/\/(download\.pytorch\.org\/models|huggingface\.co\/timm|github\.com\/(lukemelas|huggingface))\//,
+    );
+    // A publisher's hash is known only where its first digits are in the file name.
     const inName = /-([0-9a-f]{8})\.pth$/.exec(e.url as string)?.[1];
     expect(e.sha256Prefix).toBe(inName);
   }
+});
+
+test("CFA's and FOD's networks have their names, and hold what the whole published networks do", () => {
+  expect(findWeights("vgg19_bn")?.file).toBe("vgg19_bn-c79401a0.pth");
+  expect(findWeights("efficientnet_b5")?.url).toBe(
+    "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/efficientnet-b5-b6417697.pth",
+  );
+  expect(findWeights("tf_efficientnet_b6")?.url).toBe(
+    "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/tf_efficientnet_b6_aa-80ba17e4.pth",
+  );
+  expect(findWeights("wide_resnet50_2.racm_in1k")?.backbone).toBe("wide_resnet50_2");
+  // what the state dicts of the references hold, and the classifiers
+  expect(findWeights("efficientnet_b5")?.parameters).toBe(28_340_784 + 2048 * 1000 + 1000);
+  const head = 576 * 2304 + 2 * 2304 + 2304 * 1000 + 1000;
+  expect(findWeights("tf_efficientnet_b6")?.parameters).toBe(39_403_992 + head);
+  const classifier = 25_088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000;
+  expect(findWeights("vgg19_bn")?.parameters).toBe(20_035_392 + classifier);
+});
+
+test("a backbone without published weights is answered with the one that may be meant", async () => {
+  await expect(loadWeights("efficientnet_b6", { home })).rejects.toThrow(
+    "weights: nobody has published weights of efficientnet_b6; choose backbone tf_efficientnet_b6, which has them, or give a file of your own or `random`",
+  );
 });
 
 test("the packaged weights need no network and no cache, and are what the table says", async () => {
