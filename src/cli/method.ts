@@ -39,6 +39,15 @@ export interface Method {
   create(options: DetectorOptions): Detector;
 }
 
+/** A file or name of weights: those given, or else the method's own for its backbone. */
+export function weightsFor(
+  method: Method,
+  settings: { readonly weights?: string | undefined },
+  config: Readonly<Record<string, unknown>>,
+): string {
+  return settings.weights ?? method.weightsOf(String(config.backbone));
+}
+
 /** Those of the settings that are the method's own. */
 export function ownSettings(
   settings: Readonly<Record<string, unknown>>,

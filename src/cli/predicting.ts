@@ -12,6 +12,17 @@ export interface Work {
   readonly interrupt: Interrupt;
   /** Said when it is interrupted. */
   readonly stopped: string;
+  /** Told how long the images of a list took. */
+  readonly timed?: (samples: readonly Sample[], time: PredictionTime) => void;
+}
+
+/** What predicting takes: images are read and resized, go through the network, and their maps come back. */
+export interface PredictionTime {
+  readonly images: number;
+  /** Images a step. */
+  readonly batchSize: number;
+  /** Of all images, on the wall; compiling the kernels is not in it. */
+  readonly milliseconds: number;
 }
 
 /** How images are read for it. */
@@ -27,8 +38,8 @@ export async function predictSamples(
   detector: Detector,
   samples: readonly Sample[],
   label: string,
-  { terminal, interrupt, stopped }: Work,
-  { maskThreshold, batchSize, raw = false }: Reading = {},
+  { terminal, interrupt, stopped, timed }: Work,
+  { maskThreshold, batchSize = detector.batchSize, raw = false }: Reading = {},
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
   const report = (finding: { file: string; message: string }) => {
@@ -38,11 +49,22 @@ export async function predictSamples(
     }
   };
   try {
-    const reading = { report, ...defined({ maskThreshold, batchSize }) };
+    await compile(detector, samples.length, batchSize);
+    const began = terminal.now();
+    const reading = { report, batchSize, ...defined({ maskThreshold }) };
     const batches = until(testBatches(samples, detector, reading), interrupt, stopped);
     const update = (done: number) => meter.update(done);
-    return await predictBatches(detector, samples, batches, update, { raw });
+    const results = await predictBatches(detector, samples, batches, update, { raw });
+    const milliseconds = terminal.now() - began;
+    timed?.(samples, { images: results.length, batchSize, milliseconds });
+    return results;
   } finally {
     meter.end();
   }
+}
+
+/** The kernels of all batches, full ones and the last one. */
+async function compile(detector: Detector, count: number, batchSize: number): Promise<void> {
+  const sizes = new Set([Math.min(count, batchSize), count % batchSize]);
+  for (const size of sizes) if (size > 0) await detector.preparePrediction(size);
 }

@@ -7,6 +7,7 @@ import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { findWeights } from "../models/index.ts";
 import { choiceOf, type DataChoice, recordedChoice } from "./data-choice.ts";
+import { weightsFor } from "./method.ts";
 import type { EpochMetrics } from "./results.ts";
 import type { Job } from "./run-jobs.ts";
 import { isRun } from "./train-folder.ts";
@@ -94,7 +95,7 @@ export async function differences(job: Job, record: TrainRecord): Promise<string
     compare(key, record.options[key] ?? null, value);
   }
   if (!(await isSameWeights(job, record))) {
-    compare("weights", record.weights.source, settings.weights ?? job.config.backbone);
+    compare("weights", record.weights.source, weightsFor(method, settings, job.config));
   }
   if (record.method === method.name) compareConfigs(job, record, compare);
   return wrong;
@@ -136,10 +137,10 @@ function compareConfigs(
 }
 
 async function isSameWeights(
-  { settings, config }: Job,
+  { method, settings, config }: Job,
   { weights }: TrainRecord,
 ): Promise<boolean> {
-  const wanted = settings.weights ?? String(config.backbone);
+  const wanted = weightsFor(method, settings, config);
   const name = findWeights(wanted)?.name ?? wanted;
   const { source, sha256 } = weights;
   if (source === name) return true;

@@ -6,6 +6,7 @@ import { defined } from "./defined.ts";
 import { exitCodeOf } from "./exit.ts";
 import { writeWhole } from "./files.ts";
 import { type Interrupt, Interrupted } from "./interrupt.ts";
+import { weightsFor } from "./method.ts";
 import type { Work } from "./predicting.ts";
 import { type Job, labelOf } from "./run-jobs.ts";
 import { takeLock } from "./run-lock.ts";
@@ -113,7 +114,7 @@ export class Worker {
   }
 
   async #teacherOf({ settings, config, method }: Job, terminal: Terminal): Promise<Teacher> {
-    const weights = settings.weights ?? method.weightsOf(String(config.backbone));
+    const weights = weightsFor(method, settings, config);
     if (this.#teacher?.weights !== weights) {
       const teacher = await loadTeacher(weights, terminal);
       this.#teacher = { weights, teacher };

@@ -30,7 +30,7 @@ export async function finishRun(job: TrainingJob, place: Place, work: Work): Pro
   const { log } = job;
   try {
     const result = await trainRun(job, work);
-    log.write("end");
+    log.write("end", { cost: result.cost });
     const { dataset, detector } = job;
     const { className, path } = place;
     return { className, path, dataset, result, epochs: detector.epochs };

@@ -17,7 +17,7 @@ import { metricsByClass } from "./class-evaluation.ts";
 import { defined } from "./defined.ts";
 import { type EvaluationOptions, evaluateRun, measure, type RunEvaluation } from "./evaluation.ts";
 import { Interrupted } from "./interrupt.ts";
-import type { Work } from "./predicting.ts";
+import type { PredictionTime, Work } from "./predicting.ts";
 import { metricTitle } from "./results.ts";
 import type { RunLog } from "./run-log.ts";
 import { TrainingProgress } from "./train-progress.ts";
@@ -42,6 +42,15 @@ export interface TrainingJob {
 export interface TrainingResult extends RunEvaluation {
   /** Mean loss of each epoch. */
   readonly losses: readonly number[];
+  readonly cost: RunCost;
+}
+
+/** What a run took besides the time that its log tells. */
+export interface RunCost {
+  /** Of the test images in the last evaluation; null without test images. */
+  readonly prediction: PredictionTime | null;
+  /** Most GPU memory in use at once, over training and evaluation; null when there was nothing left to train. */
+  readonly peakBytes: number | null;
 }
 
 /** Trains to the end and evaluates. Throws `Interrupted` after saving, or whatever made it stop. */
@@ -55,6 +64,8 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
     defined({ maskThreshold: options.maskThreshold }),
   );
   const { terminal } = work;
+  const { memory } = detector.device;
+  memory.restartPeak();
   const told = { terminal, log };
   const progress = new TrainingProgress(detector, source.imagesPerEpoch, job.checkpoint, told);
   await prepare(detector, work);
@@ -68,11 +79,17 @@ export async function trainRun(job: TrainingJob, work: Work): Promise<TrainingRe
   await run.saveModel(await detector.modelState(), modelMetadata(detector, end));
   const stopped = `${run.path} is trained and saved; evaluate it with: loupe test ${run.path}`;
   const { losses, evaluations: history } = progress.history;
-  const after = { ...work, stopped, epoch: end.epoch, history };
+  let prediction: PredictionTime | null = null;
+  const timed: Work["timed"] = (samples, time) => {
+    if (samples === dataset.test && time.images > 0) prediction = time;
+  };
+  const after = { ...work, stopped, timed, epoch: end.epoch, history };
   const result = await evaluateRun(detector, dataset, run, options, after);
   const { metrics = null, protocol = options.protocol, ...rest } = result.evaluation ?? {};
   log.write("evaluation", { epoch: end.epoch, metrics, protocol, ...metricsByClass(rest) });
-  return { ...result, losses };
+  const isTrained = job.checkpoint?.progress.epoch !== end.epoch;
+  const peakBytes = isTrained ? memory.stats().peakBytes : null;
+  return { ...result, losses, cost: { prediction, peakBytes } };
 }
 
 /** Compiles the kernels before the first step, which takes seconds where they are new to the driver. */

@@ -6,7 +6,7 @@ import type { CommandSpec, Invocation, Outcome } from "./command.ts";
 import { choiceOf } from "./data-choice.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import type { Method } from "./method.ts";
+import { type Method, weightsFor } from "./method.ts";
 import { findMethod, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { profiled } from "./profiled.ts";
@@ -107,9 +107,8 @@ async function eachClass(
   const failed: { class: string; error: string }[] = [];
   let exit: ExitCode = 0;
   const gpu = sharedGpu(told.settings, terminal);
-  const { backbone } = method.config(told.settings) as { backbone: string };
   const isNew = places.some(({ resume }) => !resume);
-  const weights = told.settings.weights ?? method.weightsOf(backbone);
+  const weights = weightsFor(method, told.settings, method.config(told.settings));
   const teacher = isNew ? await loadTeacher(weights, terminal) : undefined; // a run that goes on has its own
   try {
     for (const place of places) {

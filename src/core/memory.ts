@@ -25,7 +25,7 @@ export interface MemoryStats {
   readonly liveBuffers: number;
   /** Bytes in buffers that wait to be reused. */
   readonly pooledBytes: number;
-  /** Most bytes that existed at once, live and pooled. */
+  /** Most bytes that existed at once, live and pooled, since the beginning or `restartPeak`. */
   readonly peakBytes: number;
 }
 
@@ -168,6 +168,12 @@ export class Memory {
     for (const list of this.#free.values()) for (const { buffer } of list) buffer.destroy();
     this.#free.clear();
     this.#pooled = 0;
+  }
+
+  /** Gives back what waits in the pool and measures the peak anew from what is in use. */
+  restartPeak(): void {
+    this.trim();
+    this.#peak = this.#live;
   }
 
   stats(): MemoryStats {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { RunCost } from "../../src/cli/train-run.ts";
 import { readImage, readNpy } from "../../src/data/index.ts";
 import {
   type HostTensor,
@@ -80,6 +81,10 @@ describe("train", () => {
     expect(log.filter((e) => e === "step")).toHaveLength(9);
     expect(log.filter((e) => e === "epoch")).toHaveLength(3);
     expect(log).toEqual(expect.arrayContaining(["start", "warning", "checkpoint", "end"]));
+    const { cost } = events("first").at(-1) as { cost: RunCost };
+    expect(cost.prediction).toMatchObject({ images: 6, batchSize: 2 });
+    expect(cost.prediction?.milliseconds).toBeGreaterThan(0);
+    expect(cost.peakBytes).toBeGreaterThan(50 * 2 ** 20); // two networks of 2.8 million parameters and Adam's moments
   });
 
   test("scores, maps and overlays are there for each test image", async () => {

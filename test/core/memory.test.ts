@@ -216,3 +216,17 @@ test("training twice from one seed gives the same bits", async () => {
   };
   expect(await run()).toEqual(await run());
 });
+
+test("the peak can be measured anew, from what is in use then", async () => {
+  using device = await open();
+  const { memory } = device;
+  const kept = device.zeros([1000]);
+  device.zeros([100_000]).dispose();
+  const before = memory.stats();
+  expect(before.peakBytes).toBeGreaterThan(400_000);
+  memory.restartPeak();
+  expect(memory.stats()).toMatchObject({ pooledBytes: 0, peakBytes: before.liveBytes });
+  device.zeros([10_000]).dispose();
+  expect(memory.stats().peakBytes).toBe(before.liveBytes + sizeClass(40_000));
+  kept.dispose();
+});
