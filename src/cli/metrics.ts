@@ -1,9 +1,14 @@
 /** `loupe metrics`: the metrics of anomaly maps that any program made. */
 import { join } from "node:path";
 import { z } from "zod";
-import { loadMapPair } from "../data/index.ts";
+import { loadMapPair, type MapPair } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
-import { type EvaluateOptions, type Evaluation, evaluate } from "../metrics/index.ts";
+import {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  protocolNeeds,
+} from "../metrics/index.ts";
 import type { CommandSpec } from "./command.ts";
 import { defined } from "./defined.ts";
 import { writeWhole } from "./files.ts";
@@ -23,6 +28,11 @@ const settings = z.strictObject({
     {
       value: "folder|npy",
     },
+  ),
+  rawMaps: flag(
+    text(),
+    "the same maps before they were smoothed, on which protocol fod measures p_roc; without them it is measured on --maps",
+    { value: "folder|npy" },
   ),
   protocol,
   columns: flag(z.array(text()).min(1), "metrics to compute; default: the protocol's table", {
@@ -52,7 +62,7 @@ export const metrics: CommandSpec = {
   name: "metrics",
   summary: "Computes metrics for anomaly maps of any origin",
   description:
-    "Maps and masks in folders are paired by name (`x.npy` with `x.png` or `x_mask.png`), in .npy files by position.",
+    "Maps and masks in folders are paired by name (`x.npy` with `x.png` or `x_mask.png`), in .npy files by position. Maps are measured as they are, under every protocol: nothing is resized or smoothed.",
   examples: [
     "loupe metrics --maps runs/mine/maps --masks data/bottle/ground_truth",
     "loupe metrics --maps maps.npy --masks masks.npy --protocol cdo2025 --json",
@@ -67,8 +77,9 @@ export const metrics: CommandSpec = {
     const pair = await loadMapPair(maps, masks, defined({ maskThreshold }));
     reportFindings(pair.findings, maps, terminal);
     const [count, height, width] = pair.shape;
+    const rawMaps = await loadRawMaps(told, pair);
     const evaluation = evaluate(
-      { maps: pair.maps, masks: pair.masks, height, width },
+      { maps: pair.maps, masks: pair.masks, height, width, ...defined({ rawMaps }) },
       optionsOf(told),
     );
     for (const warning of evaluation.warnings) terminal.warn(warning);
@@ -78,6 +89,26 @@ export const metrics: CommandSpec = {
     return { text: `${size}\n\n${metricTable(evaluation, "value")}`, json };
   },
 };
+
+/** Of the same images in the same order. */
+async function loadRawMaps(
+  { rawMaps: path, protocol: name = "exact", maps, masks, maskThreshold }: z.infer<typeof settings>,
+  pair: MapPair,
+): Promise<MapPair["maps"] | undefined> {
+  if (path === undefined) return undefined;
+  if (!protocolNeeds(name).rawMaps) {
+    const rule = `has no effect under protocol ${name}`;
+    throw new LoupeError("config", `metrics: --raw-maps ${rule}; leave it out or give another`);
+  }
+  const raw = await loadMapPair(path, masks as string, defined({ maskThreshold }));
+  const same = (a: readonly unknown[], b: readonly unknown[]) => String(a) === String(b);
+  const named = raw.names.length > 0 && pair.names.length > 0;
+  const sameImages = !named || same(raw.names, pair.names);
+  if (same(raw.shape, pair.shape) && sameImages) return raw.maps;
+  const of = ({ shape: [count, height, width] }: MapPair) => `${count} maps of ${width}x${height}`;
+  const rule = `are ${of(raw)} and ${of(pair)}: they must be of the same images in the same size`;
+  throw new LoupeError("data", `metrics: ${path} and ${maps} ${rule}`);
+}
 
 function optionsOf(told: z.infer<typeof settings>): EvaluateOptions {
   const { protocol: name, columns, fprLimit, scoreRatio } = told;

@@ -5,6 +5,8 @@ import type { ExitCode } from "./exit.ts";
 import { classTable, metricTable, metricTitle } from "./results.ts";
 import type { FinishedRun } from "./train-finish.ts";
 
+const bestNote = "best on test is chosen on the test images: not a result";
+
 export function describeRuns(
   finished: readonly FinishedRun[],
   failed: readonly { readonly class: string; readonly error: string }[],
@@ -28,16 +30,27 @@ function describeOne({ className, path, result }: FinishedRun): string {
   const title = rows.length > 0 ? "average" : "last epoch";
   const table = evaluation ? metricTable(evaluation, title, best) : "no test images, so no metrics";
   const tables = rows.length > 0 && !best ? rows.slice(0, 1) : [...rows, table];
-  const note = best ? ["", "best on test is chosen on the test images: not a result"] : [];
+  const note = best ? ["", bestNote] : [];
   return [`${className}: ${path}`, "", ...tables, ...note, "", threshold].join("\n");
 }
 
 function describeMany(finished: readonly FinishedRun[]): string {
   if (finished.length === 0) return "no class could be trained";
-  const rows = finished.map((run) => ({ class: run.className, ...metricsOf(run), run: run.path }));
-  const names = [...new Set(finished.flatMap((run) => Object.keys(metricsOf(run))))];
+  const last = tableOf(finished, "last epoch, %", metricsOf);
+  if (!finished.some(({ result }) => result.best)) return last;
+  return [last, "", tableOf(finished, "best on test, %", bestOf), "", bestNote].join("\n");
+}
+
+/** A row for each class and their mean. */
+function tableOf(
+  finished: readonly FinishedRun[],
+  title: string,
+  valuesOf: (run: FinishedRun) => Readonly<Record<string, number>>,
+): string {
+  const rows = finished.map((run) => ({ class: run.className, ...valuesOf(run), run: run.path }));
+  const names = [...new Set(finished.flatMap((run) => Object.keys(valuesOf(run))))];
   const columns: Column[] = [
-    { key: "class", title: "last epoch, %" },
+    { key: "class", title },
     ...names.map((key) => ({ key, title: metricTitle(key), format: "percent" as const })),
     { key: "run" },
   ];
@@ -48,8 +61,11 @@ function describeMany(finished: readonly FinishedRun[]): string {
 const metricsOf = ({ result }: FinishedRun): Readonly<Record<string, number>> =>
   result.evaluation?.metrics ?? {};
 
+const bestOf = ({ result }: FinishedRun): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(result.best ?? {}).map(([name, { value }]) => [name, value]));
+
 function runJson({ className, path, epochs, result }: FinishedRun): Record<string, unknown> {
-  const { evaluation, best, thresholds, losses } = result;
+  const { evaluation, best, thresholds, losses, cost } = result;
   return {
     class: className,
     run: path,
@@ -60,6 +76,7 @@ function runJson({ className, path, epochs, result }: FinishedRun): Record<strin
     ...(evaluation?.classes ? { classes: evaluation.classes } : {}),
     ...(best ? { best_on_test: best } : {}),
     thresholds,
+    cost,
     warnings: evaluation?.warnings ?? [],
   };
 }

@@ -172,6 +172,31 @@ describe("metrics", () => {
     );
   });
 
+  test("under fod measures p_roc on the maps before smoothing, or says that they are missing", async () => {
+    writeFileSync(
+      file("raw.npy"),
+      writeNpy(
+        maps.map((v) => 1 - v),
+        [2, 2, 2],
+      ),
+    );
+    const fod = ["metrics", "--maps", "maps.npy", "--masks", "masks.npy", "--protocol", "fod"];
+    const run = await loupe(...fod, "--raw-maps", "raw.npy", "--json");
+    expect(run.code).toBe(0);
+    expect(JSON.parse(run.stdout).metrics).toEqual({ i_roc: 1, p_roc: 0, p_roc_smoothed: 1 });
+    expect(run.stderr).toBe("");
+    const alone = await loupe(...fod);
+    expect(alone.stdout).toMatch(/fod, % +value\n─+\nimage AUROC +100\.00\npixel AUROC +100\.00\n/);
+    expect(alone.stderr).toMatch(/p_roc: measured on the maps after smoothing, for those before/);
+    writeFileSync(file("one.npy"), writeNpy(maps.slice(0, 4), [1, 2, 2]));
+    const other = await loupe(...fod, "--raw-maps", "one.npy");
+    expect(other.code).toBe(3);
+    expect(other.stderr).toMatch(/one\.npy and masks masks\.npy: 1 maps but 2 masks/);
+    const useless = await loupe(...fod.slice(0, 5), "--protocol", "cfa", "--raw-maps", "raw.npy");
+    expect(useless.code).toBe(2);
+    expect(useless.stderr).toMatch(/--raw-maps has no effect under protocol cfa/);
+  });
+
   test("without masks, of other sizes or with NaN are refused", async () => {
     const alone = await loupe("metrics", "--maps", "maps.npy");
     expect(alone.code).toBe(2);

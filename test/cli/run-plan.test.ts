@@ -61,6 +61,17 @@ describe("a plan", () => {
     expect(job?.settings.evaluateEvery).toBe(4);
   });
 
+  test("measures after each epoch under a protocol whose reference does, unless it says otherwise", () => {
+    const every = (set: Readonly<Record<string, unknown>>) => {
+      const read = plan({ base: { epochs: 20 }, settings: [{ name: "x", set }] });
+      return jobsOf(read, classes)[0]?.settings.evaluateEvery;
+    };
+    expect(every({})).toBe(4);
+    expect(every({ protocol: "cdo2023" })).toBe(4);
+    expect(every({ protocol: "cfa" })).toBe(1);
+    expect(every({ protocol: "fod", evaluateEvery: 10 })).toBe(10);
+  });
+
   test.each([
     [{ base: { gama: 2 } }, 'p.json: base: there is no setting "gama"; did you mean "gamma"?'],
     [
