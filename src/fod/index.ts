@@ -1,0 +1,17 @@
+/** FOD, Yao et al., "Focus the Discrepancy: Intra- and Inter-Correlation Learning for Image Anomaly Detection" (ICCV 2023). */
+export { type FodConfig, fodConfig, fodDefaults } from "./config.ts";
+export { createFod, Fod, type FodOptions } from "./detector.ts";
+export { distanceMap } from "./distance-maps.ts";
+export { type Grid, positionTable } from "./embedding.ts";
+export { type LevelInput, Levels } from "./levels.ts";
+export { type LevelLoss, type LossWeights, levelLoss } from "./losses.ts";
+export { LevelNetwork, type LevelShape, type Reconstruction } from "./model.ts";
+export {
+  type Reference,
+  type ReferenceOrigin,
+  readReference,
+  streamReference,
+  writeReference,
+} from "./reference.ts";
+export { scoreMap, tokenScores } from "./score.ts";
+export { tokensOf } from "./tokens.ts";
