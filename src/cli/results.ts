@@ -41,10 +41,11 @@ const titles: Readonly<Record<string, string>> = {
 
 export const metricTitle = (column: string): string => titles[column] ?? column;
 
-/** Best values over several epochs, by metric. */
-export function bestOnTest(history: readonly EpochMetrics[]): BestByMetric {
+/** Best values over several epochs, by metric; what was measured under another protocol has no part in it. */
+export function bestOnTest(history: readonly EpochMetrics[], current: ProtocolName): BestByMetric {
   const best: Record<string, BestOnTest> = {};
-  for (const { epoch, metrics } of history) {
+  for (const { epoch, metrics, protocol = current } of history) {
+    if (protocol !== current) continue;
     for (const [name, value] of Object.entries(metrics)) {
       if (value === null || Number.isNaN(value)) continue;
       if (!best[name] || value > best[name].value) best[name] = { value, epoch };

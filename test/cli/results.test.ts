@@ -19,12 +19,25 @@ const sample = (path: string, label: 0 | 1 = 0): Sample => {
 };
 
 test("the best on test is per metric, first reached first, and skips what is undefined", () => {
-  const best = bestOnTest([
-    { epoch: 1, metrics: { a: 0.5, b: null, c: Number.NaN } },
-    { epoch: 2, metrics: { a: 0.9, b: 0.1 } },
-    { epoch: 3, metrics: { a: 0.9, b: 0.05 } },
-  ]);
+  const best = bestOnTest(
+    [
+      { epoch: 1, metrics: { a: 0.5, b: null, c: Number.NaN } },
+      { epoch: 2, metrics: { a: 0.9, b: 0.1 } },
+      { epoch: 3, metrics: { a: 0.9, b: 0.05 } },
+    ],
+    "exact",
+  );
   expect(best).toEqual({ a: { value: 0.9, epoch: 2 }, b: { value: 0.1, epoch: 2 } });
+});
+
+test("an evaluation under another protocol is no candidate for the best on test: its p_pro is another quantity", () => {
+  const history = [
+    { epoch: 1, metrics: { p_pro: 0.99 }, protocol: "cdo2023" },
+    { epoch: 2, metrics: { p_pro: 0.7 }, protocol: "cfa" },
+    { epoch: 3, metrics: { p_pro: 0.6 } }, // from before it was told
+  ] as const;
+  expect(bestOnTest(history, "cfa")).toEqual({ p_pro: { value: 0.7, epoch: 2 } });
+  expect(bestOnTest(history, "cdo2023").p_pro?.value).toBe(0.99);
 });
 
 test("the best on test stands only in columns that say so", () => {

@@ -1,4 +1,4 @@
-/** Courses over the epochs, mean and spread over seeds: of metrics and loss, and of what a curriculum logs. */
+/** Courses over the epochs, mean and spread over seeds: of metrics and loss, and of what a method or its curriculum logs. */
 import { mean, standardDeviation } from "../../metrics/index.ts";
 import type { Arranged, Experiment } from "./experiments.ts";
 import type { Metric } from "./metric.ts";

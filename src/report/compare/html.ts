@@ -134,7 +134,7 @@ function curvesHtml(comparison: Comparison): string {
   const title = columns.length > 1 ? "Learning curves, averaged over classes" : "Learning curves";
   return [
     parts(title, figure(curves, title) + each.join("\n")),
-    parts("Schedules", figure(schedules, "Schedules")),
+    parts("Schedules and other values by epoch", figure(schedules, "Values by epoch")),
     parts(
       "Cost and gain",
       gains ? `<figure>${sceneSvg(framed(gains), "Cost and gain")}</figure>` : "",

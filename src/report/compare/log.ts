@@ -1,4 +1,4 @@
-/** log.jsonl of a run: evaluations, losses and what the curriculum said by epoch, how it ended, and how long it took. */
+/** log.jsonl of a run: evaluations, losses and what the method or its curriculum said by epoch, how it ended, and how long it took. */
 
 export interface AtEpoch<T> {
   /** Epochs that were complete. */

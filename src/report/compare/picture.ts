@@ -42,7 +42,7 @@ export function tablesScene(comparison: Comparison): Scene {
   return framed(stacked([all, footer(comparison, Math.max(480, all.width))], gap));
 }
 
-/** Learning curves, then what the curricula did. Undefined without a curve. */
+/** Learning curves, then what methods and curricula told by epoch. Undefined without a curve. */
 export function curvesScene(comparison: Comparison): Scene | undefined {
   const { curves, schedules, rows } = comparison;
   const styles = stylesOf(rows);

@@ -1,6 +1,11 @@
 /** Three experiments, two classes, known numbers: what stands in the cells, and what is said about them. */
 import { describe, expect, test } from "vitest";
-import { type Comparison, compareRuns, readRuns } from "../../../src/report/index.ts";
+import {
+  type Comparison,
+  compareRuns,
+  comparisonHtml,
+  readRuns,
+} from "../../../src/report/index.ts";
 import { all, lines, recordOf, run, type Written } from "./runs.ts";
 
 const rows: Written[] = [
@@ -462,6 +467,33 @@ describe("cost and curves", () => {
     expect(otherNotes).toEqual([
       "schedules: arm, p.x of adaptive curricula are not drawn; log.jsonl has them",
     ]);
+  });
+
+  test("whatever numbers a method tells by epoch are drawn, negative and large ones too, each where it is told", () => {
+    const told = [
+      { r: 0.0625, "target level1": -0.92 },
+      { r: 0.1438, "target level1": 4.1 },
+    ];
+    const list = [1, 2].map((seed) =>
+      run({
+        name: "cfa",
+        seed,
+        values: [0.1, 0.2],
+        scalars: told.map((t) => ({ ...t, r: t.r * seed })),
+      }),
+    );
+    const comparison = compareRuns([...list, run({ name: "cdo", values: [0.1, 0.2] })]);
+    const [r, target] = comparison.schedules;
+    expect([r?.title, target?.title]).toEqual(["r", "target level1"]);
+    expect(r!.curves.map(({ name }) => name)).toEqual(["cfa"]);
+    expect(r!.curves[0]!.points.map(({ mean }) => mean)).toEqual([
+      expect.closeTo(0.09375, 12),
+      expect.closeTo(0.2157, 12),
+    ]);
+    expect(target!.curves[0]!.points.map(({ mean }) => mean)).toEqual([-0.92, 4.1]);
+    const html = comparisonHtml(comparison);
+    expect(html).toContain("Schedules and other values by epoch");
+    expect(html).toContain("target level1");
   });
 
   test("schedules are drawn from the scalars of epochs, without the axis t", () => {
