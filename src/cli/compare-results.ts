@@ -2,13 +2,18 @@
 import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import {
+  crops,
   type Dataset,
-  type Filter,
+  type Framing,
+  frameMask,
+  maskFilter,
   parseCsv,
   readMask,
   readNpy,
+  readShown,
   resize,
   type Sample,
+  type Size,
 } from "../data/index.ts";
 import { RunFolder, type Thresholds } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
@@ -162,17 +167,24 @@ export async function readMap({ folder }: TestedRun, { map }: TestedImage): Prom
   return { width, height, data };
 }
 
-/** The ground truth at the size of a map, 0 or 1, as the run was measured; undefined without a mask. */
+/**
+ * The ground truth, 0 or 1, as the run was measured; undefined without a mask.
+ * @param framing the run's, or that of a whole photo
+ * @param size at which a mask that is not cut is drawn; a cut one has that of the square
+ */
 export async function readTruth(
   { record }: TestedRun,
   { sample }: TestedImage,
-  { width, height }: Pick<Grid, "width" | "height">,
+  size: Size,
+  framing: Framing = record.framing,
 ): Promise<Grid | undefined> {
   if (sample?.maskPath === undefined) return undefined;
   const { maskThreshold } = record.options;
   const mask = await readMask(sample.maskPath, maskThreshold === null ? {} : { maskThreshold });
-  const filter: Filter = record.config.version === "2023" ? "cv2-nearest" : "bilinear";
-  const { data } = resize(mask, { width, height }, filter);
+  const { place } = crops(framing) ? await readShown(sample.path, framing) : {};
+  const { width, height, data } = place
+    ? frameMask(mask, place, framing)
+    : resize(mask, size, maskFilter(framing));
   return { width, height, data: data.map((v) => (v > 127 ? 1 : 0)) };
 }
 

@@ -1,5 +1,5 @@
 /** `loupe compare --sheet`: the same test images seen by several runs. Photos and maps are read column by column. */
-import { readImage } from "../data/index.ts";
+import { crops, type Framing, readShown } from "../data/index.ts";
 import { LoupeError } from "../error.ts";
 import {
   type Comparison,
@@ -105,8 +105,10 @@ function described(section: Section, perDefect: number): RunsSection {
     detail: `${keys.length} of ${total} test images${every}`,
     runs: rows.map(({ name, seed, tested }): SheetRun => {
       const { thresholds, scale, record } = tested;
+      const { shorter } = record.framing;
       const size = record.config.imageSize;
-      const detail = `seed ${seed}${size === undefined ? "" : `, ${String(size)} px`}`;
+      const cut = shorter === undefined ? "" : ` of ${shorter}`;
+      const detail = `seed ${seed}${size === undefined ? "" : `, ${String(size)} px${cut}`}`;
       return {
         name,
         detail,
@@ -137,18 +139,30 @@ async function cellsOf(
       return undefined;
     }
   };
-  const results: SheetCells["results"][number][] = [];
-  for (const { tested, images } of rows) {
-    const image = images.get(key);
-    const map = image && (await attempt(() => readMap(tested, image)));
-    results.push(map && { map, score: image.score });
-  }
   const first = rows.find(({ images }) => images.has(key)) as Row;
   const image = first.images.get(key) as TestedImage;
-  const photo = await attempt(() => readImage((image.sample as { path: string }).path));
+  const { path } = image.sample as { path: string };
+  const seenBy = (framing: Framing) => attempt(async () => (await readShown(path, framing)).photo);
+  const framing = commonFraming(rows) ?? { size: first.tested.record.framing.size };
+  const photo = await seenBy(framing);
   if (!photo) return undefined;
-  const mask = await attempt(() => readTruth(first.tested, image, truthSize(photo)));
+  const results: SheetCells["results"][number][] = [];
+  for (const { tested, images } of rows) {
+    const own = images.get(key);
+    const map = own && (await attempt(() => readMap(tested, own)));
+    const isCut = tested.record.framing !== framing && crops(tested.record.framing);
+    const part = isCut ? await seenBy(tested.record.framing) : undefined;
+    results.push(map && { map, score: own.score, ...(part ? { photo: part } : {}) });
+  }
+  const mask = await attempt(() => readTruth(first.tested, image, truthSize(photo), framing));
   return { photo, results, ...(mask ? { mask } : {}) };
+}
+
+/** What all runs of a section saw of an image; undefined where that differs and the photo is shown whole. */
+function commonFraming(rows: readonly Row[]): Framing | undefined {
+  const framings = rows.map(({ tested }) => tested.record.framing);
+  const isOne = new Set(framings.map((framing) => JSON.stringify(framing))).size === 1;
+  return isOne ? framings[0] : undefined;
 }
 
 /** Masks are drawn small. */

@@ -1,5 +1,6 @@
 /** What is done with a trained detector: predict the test images, measure, choose thresholds, write it all into the run folder. */
 import { relative } from "node:path";
+import { type Framing, framingOf } from "../data/index.ts";
 import {
   chooseThresholds,
   type Detector,
@@ -11,6 +12,7 @@ import { type ProtocolName, protocolNeeds } from "../metrics/index.ts";
 import { type ColourScale, fitColourScale, scoresCsv } from "../report/index.ts";
 import type { RunData } from "./class-data.ts";
 import { type ClassedEvaluation, evaluateClasses } from "./class-evaluation.ts";
+import { Outside } from "./outside.ts";
 import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
 import { predictSamples, type Reading, type Work } from "./predicting.ts";
 import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
@@ -79,9 +81,13 @@ export async function evaluateRun(
 ): Promise<RunEvaluation> {
   const { terminal, epoch, history = [] } = work;
   const { size } = detector.images;
+  const framing = framingOf(detector.images);
   const plan = planThreshold(options.threshold, dataset);
   const { test } = dataset;
-  const predictions = await predictTest(detector, test, options, work);
+  const outside = new Outside();
+  const reading = { ...options, onFrame: outside.onFrame };
+  const predictions = await predictTest(detector, test, reading, work);
+  outside.warn(terminal);
   const evaluation =
     predictions.length > 0 ? evaluateClasses(test, predictions, size, options.protocol) : undefined;
   for (const warning of evaluation?.warnings ?? []) terminal.warn(warning);
@@ -99,7 +105,7 @@ export async function evaluateRun(
   const scale = options.scale ?? fitted;
   const result = { evaluation, best, thresholds, scale, predictions };
   await writeResults(run, result, dataset, epoch);
-  if (scale) await writePictures(run, { ...result, scale }, dataset, size, options, work);
+  if (scale) await writePictures(run, { ...result, scale }, dataset, framing, options, work);
   return result;
 }
 
@@ -141,15 +147,15 @@ async function writePictures(
   run: Sink,
   { predictions, thresholds, scale }: RunEvaluation & { readonly scale: ColourScale },
   { testRoot, test }: RunData,
-  size: number,
+  framing: Framing,
   options: EvaluationOptions,
   work: Work,
 ): Promise<void> {
   await run.writeJson(colourScaleFile, scale);
   const names = namesOf(testRoot, test);
   const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);
-  if (options.maps) await writeMaps(names, predictions, size, write);
-  const look = { size, scale, threshold: thresholds.image };
+  if (options.maps) await writeMaps(names, predictions, framing.size, write);
+  const look = { framing, scale, threshold: thresholds.image };
   if (options.images) await writeOverlays(names, predictions, look, write, work);
 }
 

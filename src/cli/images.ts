@@ -1,9 +1,17 @@
 /** Images named on the command line: files and folders, each opened by itself, so that a bad one does not stop the others. */
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { type Batch, framingOf, openFolder, type Sample, testTransform } from "../data/index.ts";
+import {
+  type Batch,
+  framingOf,
+  type LoadOptions,
+  openFolder,
+  type Sample,
+  testTransform,
+} from "../data/index.ts";
 import type { Detector } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import { defined } from "./defined.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A file that can't be used, and why. */
@@ -81,11 +89,13 @@ export async function* readableBatches(
   batchSize: number,
   failures: Failure[],
   terminal: Terminal,
+  onFrame?: LoadOptions["onFrame"],
 ): AsyncGenerator<Batch, void, undefined> {
   const { size } = detector.images;
   const report = (finding: { file: string; message: string }) =>
     terminal.warn(`${finding.file}: ${finding.message}`);
-  const load = testTransform({ ...framingOf(detector.images), report });
+  const reading = { report, ...defined({ onFrame }) };
+  const load = testTransform({ ...framingOf(detector.images), ...reading });
   let ready: { index: number; image: Float32Array }[] = [];
   for (const [index, sample] of samples.entries()) {
     const image = new Float32Array(size * size * 3);
@@ -123,7 +133,7 @@ function toBatch(
 /** Only what is wrong with one file; anything else stops everything. */
 function fail(failures: Failure[], path: string, error: unknown, terminal: Terminal): void {
   if (!(error instanceof LoupeError) || !["data", "io"].includes(error.code)) throw error;
-  const message = error.message.replace(/^(decode|read|list): /, "").replace(`${path}: `, "");
+  const message = error.message.replace(/^(decode|read|list|frame): /, "").replace(`${path}: `, "");
   terminal.error(`${path}: ${message}`);
   failures.push({ path, error: message });
 }

@@ -1,6 +1,6 @@
 /** maps/*.npy and images/*.png of a run: what the detector saw, under one colour scale. */
 import { relative } from "node:path";
-import { encodePng, readImage, type Sample, writeNpy } from "../data/index.ts";
+import { encodePng, type Framing, readShown, type Sample, writeNpy } from "../data/index.ts";
 import type { Prediction } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { type ColourScale, drawOverlay } from "../report/index.ts";
@@ -65,8 +65,8 @@ export const mapFile = ({ map }: Pick<Prediction, "map">, size: number): Uint8Ar
 
 /** How pictures are drawn. */
 export interface Look {
-  /** Side of the maps, pixels. */
-  readonly size: number;
+  /** How photos became what the maps are of. */
+  readonly framing: Framing;
   readonly scale: ColourScale;
   /** The image threshold; without it no verdict. */
   readonly threshold: number | undefined;
@@ -89,7 +89,7 @@ export async function writeOverlays(
     const name = names[i] as string;
     try {
       const { mask, label } = prediction;
-      const truth = { label, ...(mask ? { mask: gridOf(mask, look.size) } : {}) };
+      const truth = { label, ...(mask ? { mask: gridOf(mask, look.framing.size) } : {}) };
       await write(`images/${name}.png`, await drawPrediction(prediction, name, look, truth));
     } catch (error) {
       if (!(error instanceof LoupeError) || error.code !== "data") throw error;
@@ -100,15 +100,15 @@ export async function writeOverlays(
   meter.end();
 }
 
-/** A row of pictures as PNG; `truth` where it is known. */
+/** A row of pictures as PNG, of as much of the photo as the network saw; `truth` where it is known. */
 export async function drawPrediction(
   { path, map, score }: Prediction,
   name: string,
-  { size, scale, threshold }: Look,
+  { framing, scale, threshold }: Look,
   truth: Pick<Drawn, "label" | "mask"> = {},
 ): Promise<Uint8Array> {
-  const photo = await readImage(path);
-  const drawn: Drawn = { photo, map: gridOf(map, size), name, score, ...truth };
+  const { photo } = await readShown(path, framing);
+  const drawn: Drawn = { photo, map: gridOf(map, framing.size), name, score, ...truth };
   return encodePng(drawOverlay(drawn, threshold === undefined ? { scale } : { scale, threshold }));
 }
 

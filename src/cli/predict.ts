@@ -1,7 +1,7 @@
 /** `loupe predict`: scores, verdicts, maps and overlays of any images. */
 import { join } from "node:path";
 import { z } from "zod";
-import type { Sample } from "../data/index.ts";
+import { crops, framingOf, type Sample } from "../data/index.ts";
 import { type Detector, predictBatches, RunFolder, type Thresholds } from "../detector/index.ts";
 import {
   type ColourScale,
@@ -27,6 +27,7 @@ import {
   profile,
   threshold,
 } from "./options.ts";
+import { Outside } from "./outside.ts";
 import { drawPrediction, mapFile } from "./pictures.ts";
 import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
@@ -54,7 +55,7 @@ export const predict: CommandSpec = {
   arguments: "<run> <image|folder...>",
   summary: "Scores images with a trained run and draws what it finds",
   description:
-    "Writes <name>.png (photo, heat map, prediction) and <name>.npy (the map) for each image, and scores.csv. A file that can't be read is told, the others go on, and it exits with 3.",
+    "Writes <name>.png (photo, heat map, prediction) and <name>.npy (the map) for each image, and scores.csv. Where the method cuts a square from the image, pictures and maps are of that square: what lies outside is not looked at. A file that can't be read is told, the others go on, and it exits with 3.",
   examples: [
     "loupe predict runs/cdo-bottle-resnet18-1 photo.png",
     "loupe predict runs/cdo-bottle-resnet18-1 inbox/ --output results --json",
@@ -84,6 +85,8 @@ interface Result {
   readonly path: string;
   readonly score: number;
   readonly verdict?: "good" | "defective";
+  /** Share of the image that was not looked at; there where the method cuts its images. */
+  readonly outside?: number;
   readonly map?: string;
   readonly image?: string;
 }
@@ -105,15 +108,20 @@ async function predictAll(job: Job, terminal: Terminal, interrupt: Interrupt): P
   const results: Result[] = [];
   let { scale } = job;
   const meter = terminal.meter({ label: "predicting", total: samples.length, unit: "images" });
-  const batches = readableBatches(samples, detector, told.batchSize ?? 8, failures, terminal);
+  const outside = new Outside();
+  const { onFrame } = outside;
+  const size = told.batchSize ?? 8;
+  const batches = readableBatches(samples, detector, size, failures, terminal, onFrame);
+  const framing = framingOf(detector.images);
   for await (const batch of batches) {
     const predictions = await predictBatches(detector, samples, one(batch));
     scale ??= fitColourScale(predictions, thresholds?.pixel ?? maximumOf(predictions));
     for (const [i, prediction] of predictions.entries()) {
       const name = names[batch.indices[i] as number] as string;
       const { path, score } = prediction;
-      const look = { size: detector.images.size, scale, threshold: thresholds?.image };
-      if (told.maps ?? true) await sink.writeBytes(`${name}.npy`, mapFile(prediction, look.size));
+      const look = { framing, scale, threshold: thresholds?.image };
+      if (told.maps ?? true)
+        await sink.writeBytes(`${name}.npy`, mapFile(prediction, framing.size));
       if (told.images ?? true) {
         await sink.writeBytes(`${name}.png`, await drawPrediction(prediction, name, look));
       }
@@ -121,6 +129,7 @@ async function predictAll(job: Job, terminal: Terminal, interrupt: Interrupt): P
         path,
         score,
         ...(thresholds ? { verdict: verdictOf(score, thresholds.image) } : {}),
+        ...(crops(framing) ? { outside: outside.shareOf(path) } : {}),
         ...((told.maps ?? true) ? { map: join(sink.path, `${name}.npy`) } : {}),
         ...((told.images ?? true) ? { image: join(sink.path, `${name}.png`) } : {}),
       });
@@ -133,6 +142,7 @@ async function predictAll(job: Job, terminal: Terminal, interrupt: Interrupt): P
     }
   }
   meter.end();
+  outside.warn(terminal);
   return results;
 }
 

@@ -1,5 +1,5 @@
 /** Maps and scores of many images, with progress, stopping when asked. */
-import type { Sample } from "../data/index.ts";
+import type { LoadOptions, Sample } from "../data/index.ts";
 import { type Detector, type Prediction, predictBatches } from "../detector/index.ts";
 import { defined } from "./defined.ts";
 import { type Interrupt, until } from "./interrupt.ts";
@@ -28,6 +28,7 @@ export interface PredictionTime {
 /** How images are read for it. */
 export interface Reading {
   readonly maskThreshold?: number | undefined;
+  readonly onFrame?: LoadOptions["onFrame"];
   /** Images a step; default: as in training. */
   readonly batchSize?: number | undefined;
   /** Also the maps before smoothing. */
@@ -39,7 +40,7 @@ export async function predictSamples(
   samples: readonly Sample[],
   label: string,
   { terminal, interrupt, stopped, timed }: Work,
-  { maskThreshold, batchSize = detector.batchSize, raw = false }: Reading = {},
+  { maskThreshold, batchSize = detector.batchSize, raw = false, onFrame }: Reading = {},
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
   const report = (finding: { file: string; message: string }) => {
@@ -51,7 +52,7 @@ export async function predictSamples(
   try {
     await compile(detector, samples.length, batchSize);
     const began = terminal.now();
-    const reading = { report, batchSize, ...defined({ maskThreshold }) };
+    const reading = { report, batchSize, ...defined({ maskThreshold, onFrame }) };
     const batches = until(testBatches(samples, detector, reading), interrupt, stopped);
     const update = (done: number) => meter.update(done);
     const results = await predictBatches(detector, samples, batches, update, { raw });

@@ -1,7 +1,7 @@
 /** A new run of `loupe train`: from images and weights to a finished run folder. */
 import { rm, rmdir } from "node:fs/promises";
 import type { Device } from "../core/index.ts";
-import { imagesPerEpoch } from "../data/index.ts";
+import { framingOf, imagesPerEpoch } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
@@ -56,6 +56,7 @@ export async function beginRun(
     role: settings.role ?? null,
     method: method.name,
     config: detector.config,
+    framing: framingOf(detector.images),
     seed,
     data: await describeData(dataset, choice, place, settings),
     weights: known.record,

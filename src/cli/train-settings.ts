@@ -1,6 +1,7 @@
 /** The settings of `loupe train`, what of them a run records, and which of them a resumed run may not change. */
 import { resolve } from "node:path";
 import { z } from "zod";
+import type { Framing } from "../data/index.ts";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { protocolNames, protocolNeeds } from "../metrics/index.ts";
@@ -26,6 +27,7 @@ import {
   threshold,
   weights,
 } from "./options.ts";
+import { framingOfConfig, recordedFraming } from "./recorded-framing.ts";
 import type { Told } from "./settings.ts";
 
 const common = {
@@ -99,6 +101,7 @@ const recordedOptions = z.looseObject({
 const recordedName = z.looseObject({
   name: z.string().min(1).optional(),
   role: z.enum(["baseline", "treatment", "control"]).nullish(),
+  framing: recordedFraming.optional(),
 });
 
 /** The name of an experiment that was given none. */
@@ -111,6 +114,8 @@ export interface TrainRecord extends RunRecord {
   /** Of the experiment: runs of one name differ in class and seed only. */
   readonly name: string;
   readonly role: "baseline" | "treatment" | "control" | null;
+  /** How images became what the network sees and maps are of. */
+  readonly framing: Framing;
   readonly data: RecordedData;
   readonly options: Readonly<z.infer<typeof recordedOptions>>;
 }
@@ -123,7 +128,8 @@ export async function trainRecord(run: RunFolder): Promise<TrainRecord> {
   const options = recordedOptions.safeParse(record.options);
   if (data.success && options.success && named.success) {
     const { name = nameOf(record), role = null } = named.data;
-    return { ...record, name, role, data: data.data, options: options.data };
+    const { framing = framingOfConfig(record.config) } = named.data;
+    return { ...record, name, role, framing, data: data.data, options: options.data };
   }
   const issues = [data, options, named].flatMap(({ error }) => error?.issues ?? []);
   const part = !data.success ? "data." : !options.success ? "options." : "";

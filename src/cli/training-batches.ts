@@ -144,7 +144,9 @@ function imageOptions(detector: Detector, className: string, synthesis?: Synthes
 export function testBatches(
   samples: readonly Sample[],
   detector: Detector,
-  reading: Pick<LoadOptions, "report" | "maskThreshold"> & { readonly batchSize?: number } = {},
+  reading: Pick<LoadOptions, "report" | "maskThreshold" | "onFrame"> & {
+    readonly batchSize?: number;
+  } = {},
 ): AsyncIterable<Batch> {
   const framing = framingOf(detector.images);
   const { batchSize = detector.batchSize, ...rest } = reading;

@@ -29,21 +29,23 @@ const filtersOf: Record<Filters, { image: Filter; mask: Filter }> = {
   lanczos: { image: "lanczos", mask: "nearest" },
 };
 
-/** The filters of a framing. */
-export const framingFilters = ({ filters = "2025" }: Pick<Framing, "filters">) =>
-  filtersOf[filters];
+/** How masks are resized under a framing. */
+export const maskFilter = ({ filters = "2025" }: Pick<Framing, "filters">): Filter =>
+  filtersOf[filters].mask;
+
+const imageFilter = ({ filters = "2025" }: Framing): Filter => filtersOf[filters].image;
 
 const longest = 2 ** 16;
 const mostPixels = 2 ** 27;
 
 /** The size of the whole image when it is resized. Throws `LoupeError("data")` for an image so narrow that this would be huge. */
-export function resizedSize({ width, height }: Size, { size, shorter }: Framing): Size {
+function resizedSize({ width, height }: Size, { size, shorter }: Framing, file = "image"): Size {
   if (shorter === undefined) return { width: size, height: size };
   const longer = Math.trunc((shorter * Math.max(width, height)) / Math.min(width, height));
   if (longer > longest || longer * shorter > mostPixels) {
     const rule = `${width}x${height} pixels are too narrow to be cut after a resize`;
     const why = `the longer side would become ${longer} pixels`;
-    throw new LoupeError("data", `frame: ${rule}: ${why}; cut the image or stretch it`);
+    throw new LoupeError("data", `frame: ${file}: ${rule}: ${why}; cut the image or stretch it`);
   }
   return width <= height ? { width: shorter, height: longer } : { width: longer, height: shorter };
 }
@@ -59,18 +61,23 @@ export function frame(image: Image, framing: Framing, random?: Random): Frame {
   return frameOf(prepare(image, framing), image, framing, random);
 }
 
-/** What of an image stays the same in every epoch: its square, or with `wild` the whole of it, resized. */
-export function prepare(image: Image, framing: Framing): Image {
-  const { image: filter } = framingFilters(framing);
-  if (framing.wild) return resize(image, resizedSize(image, framing), filter);
-  return frameAt(image, placeOf(image, framing), filter);
+/**
+ * What of an image stays the same in every epoch: its square, or with `wild` the whole of it, resized. `file`: for errors, which
+ * are those of `placeOf`.
+ */
+export function prepare(image: Image, framing: Framing, file?: string): Image {
+  const filter = imageFilter(framing);
+  const size = resizedSize(image, framing, file);
+  return framing.wild
+    ? resize(image, size, filter)
+    : frameAt(image, placeOf(image, framing), filter);
 }
 
 /** As `frame`, from what `prepare` made of an image that was `stored` at this size. */
 export function frameOf(prepared: Image, stored: Size, framing: Framing, random?: Random): Frame {
   if (!framing.wild) return { image: prepared, place: placeOf(stored, framing) };
   const place = placeOf(stored, framing, random ?? ownRandom(prepared));
-  return { image: frameAt(prepared, place, framingFilters(framing).image), place };
+  return { image: frameAt(prepared, place, imageFilter(framing)), place };
 }
 
 /** Sets these draws apart from all others. */
@@ -106,6 +113,11 @@ export function placeOf(stored: Size, framing: Framing, random?: Random): Place 
   return { resized, size, top, left, degrees };
 }
 
+/** The share of an image that lies outside its square, where it is not turned. */
+export function outsideOf({ resized: { width, height }, size }: Place): number {
+  return 1 - (Math.min(size, width) * Math.min(size, height)) / (width * height);
+}
+
 /** torchvision's `CenterCrop`. */
 function middle(side: number, size: number): number {
   return side < size ? -Math.floor((size - side) / 2) : roundEven((side - size) / 2);
@@ -115,6 +127,10 @@ function middle(side: number, size: number): number {
 function anywhere(side: number, size: number, random: Random): number {
   return side < size ? middle(side, size) : random.int(0, side - size + 1);
 }
+
+/** The square of a mask, stored at the size of its image or another. */
+export const frameMask = (mask: Image, place: Place, framing: Framing): Image =>
+  frameAt(mask, place, maskFilter(framing));
 
 /** The square of `image`, which may be stored at another size than the one that `place` was made for. */
 export function frameAt(image: Image, place: Place, filter: Filter): Image {

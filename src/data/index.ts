@@ -40,8 +40,8 @@ export {
 export { detourSize } from "./detour.ts";
 export { encodePng, writePng } from "./encode.ts";
 export type { Finding, Level, Report } from "./finding.ts";
-export { type Frame, frame, type Place } from "./frame.ts";
-export { type Filters, type Framing, framingOf } from "./framing.ts";
+export { type Frame, frame, frameMask, maskFilter, outsideOf, type Place } from "./frame.ts";
+export { crops, type Filters, type Framing, framingOf } from "./framing.ts";
 export { type Box, type Image, makeImage, type Size, toGrey, toRgb } from "./image.ts";
 export {
   loadMapPair,
@@ -81,6 +81,7 @@ export {
   stepsPerEpoch,
 } from "./sampler.ts";
 export { findingsFor, layouts, openFolder, readDataset, scanFolder } from "./scan.ts";
+export { readShown, type Shown } from "./shown.ts";
 export { cutOff } from "./synthesis/coarse-noise.ts";
 export {
   checkSynthesis,

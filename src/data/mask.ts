@@ -6,9 +6,9 @@ import { readFile } from "#codec";
 import { LoupeError } from "../error.ts";
 import { type DecodeOptions, decodeImage } from "./decode.ts";
 import type { Finding, Report } from "./finding.ts";
-import { frameAt, type Place } from "./frame.ts";
+import { frameMask, type Place } from "./frame.ts";
+import type { Framing } from "./framing.ts";
 import { type Image, makeImage, type Size } from "./image.ts";
-import type { Filter } from "./resize.ts";
 
 /** How masks are read. */
 export type MaskOptions = {
@@ -81,11 +81,11 @@ export function sizeFinding(
  * The part of a mask that the network sees, at the size of training `[size, size]`, values 0..1 with fractional borders: resized
  * like its image (reference: not binarised again), divided by 255.
  */
-export function fractionalMask(mask: Image, place: Place, filter: Filter): Float32Array {
-  return Float32Array.from(frameAt(mask, place, filter).data, (v) => v / 255);
+export function fractionalMask(mask: Image, place: Place, framing: Framing): Float32Array {
+  return Float32Array.from(frameMask(mask, place, framing).data, (v) => v / 255);
 }
 
 /** The same at the size of evaluation, `[size, size]`: 1 where the resized mask is above one half, else 0. */
-export function binaryMask(mask: Image, place: Place, filter: Filter): Float32Array {
-  return fractionalMask(mask, place, filter).map((v) => (v > 0.5 ? 1 : 0));
+export function binaryMask(mask: Image, place: Place, framing: Framing): Float32Array {
+  return fractionalMask(mask, place, framing).map((v) => (v > 0.5 ? 1 : 0));
 }

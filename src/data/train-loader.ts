@@ -9,7 +9,7 @@ import type { Synthesis } from "./synthesis/synthesis.ts";
 import { type TrainOptions, type Transform, trainTransform, withSynthesis } from "./transforms.ts";
 
 /** As for `trainTransform`, for all epochs. */
-export type LoaderOptions = Omit<TrainOptions, "epoch" | "cache"> & {
+export type LoaderOptions = Omit<TrainOptions, "epoch" | "cache" | "onFrame"> & {
   /** Threads that load; 0 (default) loads in this one, as a page always does. See `usefulWorkers`. */
   readonly workers?: number;
   /** How much memory decoded images may take, in bytes; default 512 MiB. */

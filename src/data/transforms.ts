@@ -7,7 +7,7 @@ import { LoupeError } from "../error.ts";
 import { type ImageCache, imageCache, type Kept } from "./cache.ts";
 import type { Sample } from "./dataset.ts";
 import { type DecodeOptions, decodeImage } from "./decode.ts";
-import { type Frame, frameOf, framingFilters, prepare, wildRandom } from "./frame.ts";
+import { frameOf, type Place, prepare, wildRandom } from "./frame.ts";
 import { checkFraming, crops, type Framing, framingOf } from "./framing.ts";
 import type { Image, Size } from "./image.ts";
 import { binaryMask, decodeMask, fractionalMask, type MaskOptions, sizeFinding } from "./mask.ts";
@@ -34,6 +34,8 @@ export type LoadOptions = Framing &
   Pick<DecodeOptions, "maxPixels" | "grey16" | "report"> & {
     /** Where bytes come from; default the file system, in a page `fetch`. */
     readonly read?: (path: string) => Promise<Uint8Array>;
+    /** Told of each image without synthetic anomalies the size at which it is stored and where its square lies. */
+    readonly onFrame?: (path: string, stored: Size, place: Place) => void;
   };
 
 /** How training images are made. */
@@ -112,21 +114,22 @@ function plainTransform(
   randomOf?: (index: number) => Random,
 ): Transform {
   const framing = framingOf(options);
-  const filters = framingFilters(framing);
   const shape = JSON.stringify(framing);
   return async (sample, index, image, mask) => {
     const kept = await remember(cache, `plain ${shape} ${sample.path}`, async () => {
       const decoded = await readPixels(sample.path, options);
-      return { clean: prepare(decoded, framing), stored: sizeOf(decoded) };
+      return { clean: prepare(decoded, framing, sample.path), stored: sizeOf(decoded) };
     });
-    const seen: Frame = frameOf(kept.clean, kept.stored, framing, randomOf?.(index));
+    const seen = frameOf(kept.clean, kept.stored, framing, randomOf?.(index));
+    options.onFrame?.(sample.path, kept.stored, seen.place);
     normalise(seen.image, image);
     mask.fill(0);
     if (sample.maskPath === undefined) return undefined;
     const whole = await readFittingMask(sample.path, kept.stored, sample.maskPath, options);
-    mask.set(toMask(whole, seen.place, filters.mask));
+    mask.set(toMask(whole, seen.place, framing));
     if (sample.label === 1 && !mask.some((v) => v > 0)) {
-      const message = `nothing is left of the mask at this size, its image stays defective: ${framing.size}`;
+      const cut = crops(framing) ? " where the image is cut" : "";
+      const message = `nothing is left of the mask at this size${cut}, its image stays defective: ${framing.size}`;
       options.report?.({ level: "warning", file: sample.maskPath, message });
     }
     return undefined;

@@ -42,13 +42,21 @@ export interface RunsSection {
   readonly columns: readonly SheetColumn[];
 }
 
+/** What a run says of an image. */
+export interface SheetResult {
+  readonly map: Grid;
+  readonly score: number;
+  /** The part of the photo that the map covers; default all of the column's. */
+  readonly photo?: Image;
+}
+
 /** What a column shows. */
 export interface SheetCells {
   readonly photo: Image;
   /** Ground truth 0..1. */
   readonly mask?: Grid;
   /** One for each run of the section; undefined where the run has nothing to show. */
-  readonly results: readonly ({ readonly map: Grid; readonly score: number } | undefined)[];
+  readonly results: readonly (SheetResult | undefined)[];
 }
 
 export interface RunsSheetOptions {
@@ -228,7 +236,8 @@ function drawColumn(
   runs.forEach(({ scale, threshold }, i) => {
     const y = at + runRow(i, layout);
     const result = results[i];
-    const heat = result && heatOverlay(small, result.map, scale);
+    const under = result?.photo ? fitPhoto(result.photo, panel) : small;
+    const heat = result && heatOverlay(under, result.map, scale);
     drawCell(image, heat, [x, y], panel, panel);
     if (!result) said(image, "no map", [x, y], panel);
     else

@@ -47,7 +47,7 @@ test.each([
     const samples = await sampled(count);
     const detector = detectorOf(batchSize);
     const source = trainingBatches(samples, detector, 3);
-    const seen = await all(source.batches(0, 0));
+    const seen = await all(source.batches(0, 0, undefined));
     expect(seen.map(({ size }) => size)).toEqual(sizes);
     expect(source.stepsPerEpoch).toBe(sizes.length);
     expect(source.imagesPerEpoch).toBe(sizes.reduce((a, b) => a + b));
@@ -67,12 +67,12 @@ test("an order of the method's own drops its last images too", async () => {
 
 test("an epoch that goes on in its middle shows the same bits, also where images are turned and cut at random", async () => {
   const samples = await sampled(7);
-  const whole = await all(trainingBatches(samples, detectorOf(2), 3).batches(4, 0));
+  const whole = await all(trainingBatches(samples, detectorOf(2), 3).batches(4, 0, undefined));
   for (const first of [1, 2]) {
-    const rest = await all(trainingBatches(samples, detectorOf(2), 3).batches(4, first));
+    const rest = await all(trainingBatches(samples, detectorOf(2), 3).batches(4, first, undefined));
     expect(rest).toEqual(whole.slice(first));
   }
-  const other = await all(trainingBatches(samples, detectorOf(2), 3).batches(5, 0));
+  const other = await all(trainingBatches(samples, detectorOf(2), 3).batches(5, 0, undefined));
   const of = (batches: Batch[], place: number) => {
     const batch = batches.find(({ indices }) => indices.includes(place));
     const at = batch?.indices.indexOf(place) ?? 0;

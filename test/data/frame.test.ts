@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { frame, frameAt, placeOf } from "../../src/data/frame.ts";
 import type { Framing } from "../../src/data/framing.ts";
-import { type Image, makeImage } from "../../src/data/image.ts";
+import { makeImage } from "../../src/data/image.ts";
 import type { Filter } from "../../src/data/resize.ts";
 import { rotate } from "../../src/data/rotate.ts";
-import { U } from "../golden-u.ts";
+import { publishedImage } from "../golden-pixels.ts";
 import { fixture, fnvBytes, namedImage } from "./pixels.ts";
 
 type Shape = [number, number, 1 | 3];
@@ -62,18 +62,6 @@ type Published = {
   items: { u8_after_resize_crop: number[][][]; mask_rows: number[]; mask_cols: number[] }[];
 };
 
-/** floor((0.7 grad + 0.3 u) 255); the gradients run along x, y and the diagonal. */
-function published(name: string, w: number, h: number): Image {
-  const u = U(name, [h, w, 3], 0, 1);
-  const image = makeImage(w, h, 3);
-  for (let i = 0; i < image.data.length; i++) {
-    const [x, y] = [Math.floor(i / 3) % w, Math.floor(i / 3 / w)];
-    const grad = [x / (w - 1), y / (h - 1), (x + y) / (h + w - 2)][i % 3]!;
-    image.data[i] = Math.floor((0.7 * grad + 0.3 * u[i]!) * 255);
-  }
-  return image;
-}
-
 test("images and masks of CFA's preprocessing come out bit for bit", () => {
   const path = new URL("../fixtures/cfa/preprocess.json", import.meta.url);
   const {
@@ -86,7 +74,7 @@ test("images and masks of CFA's preprocessing come out bit for bit", () => {
   for (const [i, { u8_after_resize_crop, mask_rows, mask_cols }] of items.entries()) {
     const { name, w, h, mask_rect_rc } = sources[i]!;
     const grey = name.includes("grey");
-    const image = published(name.split(" ")[0]!, w, h);
+    const image = publishedImage(name.split(" ")[0]!, w, h);
     if (grey) for (let p = 0; p < image.data.length; p++) image.data[p] = image.data[p - (p % 3)]!;
     const { image: out, place } = frame(image, framing);
     const planes = [0, 1, 2].map((c) => out.data.filter((_, p) => p % 3 === c));

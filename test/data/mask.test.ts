@@ -22,12 +22,13 @@ test("a real mask counts above 0, shrinks with fractional borders, and is cut at
   for (let y = 30; y < 33; y++) grey.data.fill(200, y * 60 + 50, y * 60 + 55);
   const mask = binarise(grey, 0);
   const golden = fixture<Golden>("pillow").real_mask;
-  const place = placeOf(mask, { size: 16 });
-  const soft = fractionalMask(mask, place, "bilinear");
+  const framing = { size: 16 };
+  const place = placeOf(mask, framing);
+  const soft = fractionalMask(mask, place, framing);
   expect(Math.max(...golden.resized_16x16.map((v, i) => Math.abs(v - soft[i]!)))).toBeLessThan(
     1e-7,
   );
-  expect([...binaryMask(mask, place, "bilinear")]).toEqual(golden.binarised_gt_half);
+  expect([...binaryMask(mask, place, framing)]).toEqual(golden.binarised_gt_half);
 });
 
 test("the threshold decides what is a defect, and soft masks are reported with counts", async () => {

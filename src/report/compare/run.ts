@@ -104,12 +104,20 @@ function factsOf(record: Json, config: Json, data: Json): Facts {
     "test images": shown(data.test),
     "test data": testData(data),
     mode: shown(data.mode),
-    "image size": shown(config.imageSize),
+    "image size": imageSize(object(record.framing), config),
     epochs: shown(config.epochs),
     "batch size": shown(config.batchSize),
     "metric protocol": shown(options.protocol),
     "mask threshold": options.maskThreshold === null ? "0" : shown(options.maskThreshold),
   };
+}
+
+/** The square that maps are of, and what it was cut from: runs that saw other parts are measured on other pixels. */
+function imageSize({ shorter, wild }: Json, { imageSize: size }: Json): string | undefined {
+  const side = shown(size);
+  const cut = wholeOf(shorter) === undefined ? side : `${side} cut from ${wholeOf(shorter)}`;
+  const { degrees } = object(wild);
+  return degrees === undefined ? cut : `${cut}, turned by up to ${shown(degrees)} degrees`;
 }
 
 /** Which classes and folders are tested on; a run of its own class on its own data says null. */
