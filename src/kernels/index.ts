@@ -21,6 +21,8 @@ export * from "./layer-norm.ts";
 export * from "./loss-scale.ts";
 export * from "./matrix/index.ts";
 export * from "./nearest.ts";
+export * from "./nearest-order.ts";
+export * from "./nearest-product.ts";
 export * from "./normalize.ts";
 export * from "./optim.ts";
 export * from "./order.ts";

@@ -6,6 +6,7 @@
  * The second needs the chosen rows in order (`key`, and `order` for where each was): each row of B finds its own by bisection.
  */
 import { fold, type KernelSpec, kernel } from "./spec.ts";
+import { storedType } from "./stored.ts";
 import type { PairTypes } from "./unit-distance.ts";
 import { wgsl } from "./wgsl.ts";
 
@@ -20,71 +21,87 @@ export interface NearestGradOptions {
   readonly stored: PairTypes;
 }
 
-const workgroup = 256;
+const lanes = 32;
 
-function parts(name: string, { m, n, k, count }: NearestGradOptions, rows: number, type: string) {
+/** A workgroup has a row of the gradient to itself, so that weights and positions are the same for all its threads. */
+function parts(name: string, { m, n, k, count }: NearestGradOptions, rows: number) {
   return {
     name,
-    outputs: [{ name: "y_", type }],
     params: {
       rows: ["u32", rows],
-      k: ["u32", k],
+      k: ["u32", k % 4 === 0 ? k / 4 : k],
       count: ["u32", count],
       pairs: ["u32", m * count],
       n: ["u32", n],
     },
-    workgroup: [workgroup],
-    grid: fold(Math.ceil((rows * k) / workgroup)),
+    workgroup: [lanes],
+    grid: fold(rows),
   } as const;
 }
 
-const head = `let id = flat * ${workgroup}u + lid.x;
-if (id >= p.rows * p.k) { return; }
-let row = id / p.k; let column = id % p.k;
-var sum = 0.0;`;
+/** `low`: the first of the sorted pairs that chose the row, if any did. */
+const firstOf = `var low = 0u; var high = p.pairs;
+while (low < high) {
+  let probe = (low + high) / 2u;
+  if (key_[probe] < i32(row)) { low = probe + 1u; } else { high = probe; }
+}`;
+
+const head = `let row = flat;
+if (row >= p.rows) { return; }`;
+
+/** Numbers of a row that a thread takes at once. */
+const typeOf = (k: number) => (k % 4 === 0 ? "vec4<f32>" : "f32");
 
 /** Inputs: w `[m, count]`, index `[m, count]`, a `[m, k]`, b `[n, k]`. */
 export function nearestGradAKernel(options: NearestGradOptions): KernelSpec {
+  const type = typeOf(options.k);
+  const [a, b] = [storedType(type, options.stored.a), storedType(type, options.stored.b)];
   return kernel({
-    ...parts("nearest gradient", options, options.m, options.stored.a),
+    ...parts("nearest gradient", options, options.m),
     inputs: [
       { name: "w_", type: "f32" },
       { name: "index_", type: "i32" },
-      { name: "a_", type: options.stored.a },
-      { name: "b_", type: options.stored.b },
+      { name: "a_", type: a },
+      { name: "b_", type: b },
     ],
+    outputs: [{ name: "y_", type: a }],
     body: wgsl`${head}
-let a = f32(a_[id]);
-for (var c = row * p.count; c < (row + 1u) * p.count; c++) {
-  sum += w_[c] * (a - f32(b_[u32(index_[c]) * p.k + column]));
-}
-y_[id] = ${options.stored.a}(sum);`,
+for (var column = lid.x; column < p.k; column += ${lanes}u) {
+  let a = ${type}(a_[row * p.k + column]);
+  var sum = ${type}();
+  for (var c = row * p.count; c < (row + 1u) * p.count; c++) {
+    sum += w_[c] * (a - ${type}(b_[u32(index_[c]) * p.k + column]));
+  }
+  y_[row * p.k + column] = ${a}(sum);
+}`,
   });
 }
 
 /** Inputs: w `[m, count]`, key and order `[m · count]`, a `[m, k]`, b `[n, k]`. */
 export function nearestGradBKernel(options: NearestGradOptions): KernelSpec {
+  const type = typeOf(options.k);
+  const [a, b] = [storedType(type, options.stored.a), storedType(type, options.stored.b)];
   return kernel({
-    ...parts("nearest gradient", options, options.n, options.stored.b),
+    ...parts("nearest gradient", options, options.n),
     inputs: [
       { name: "w_", type: "f32" },
       { name: "key_", type: "i32" },
       { name: "order_", type: "i32" },
-      { name: "a_", type: options.stored.a },
-      { name: "b_", type: options.stored.b },
+      { name: "a_", type: a },
+      { name: "b_", type: b },
     ],
+    outputs: [{ name: "y_", type: b }],
     body: wgsl`${head}
-let b = f32(b_[id]);
-var low = 0u; var high = p.pairs;
-while (low < high) {
-  let probe = (low + high) / 2u;
-  if (key_[probe] < i32(row)) { low = probe + 1u; } else { high = probe; }
-}
-for (; low < p.pairs; low++) {
-  if (key_[low] != i32(row)) { break; }
-  let c = u32(order_[low]);
-  sum += w_[c] * (b - f32(a_[c / p.count * p.k + column]));
-}
-y_[id] = ${options.stored.b}(sum);`,
+${firstOf}
+for (var column = lid.x; column < p.k; column += ${lanes}u) {
+  let b = ${type}(b_[row * p.k + column]);
+  var sum = ${type}();
+  for (var i = low; i < p.pairs; i++) {
+    if (key_[i] != i32(row)) { break; }
+    let c = u32(order_[i]);
+    sum += w_[c] * (b - ${type}(a_[c / p.count * p.k + column]));
+  }
+  y_[row * p.k + column] = ${b}(sum);
+}`,
   });
 }

@@ -287,6 +287,15 @@ const rows: Row[] = [
     (a, b) => nearest(a!, b!, 3).values,
   ],
   [
+    "nearest by product",
+    "f32",
+    [
+      [5, 8],
+      [9, 8],
+    ],
+    (a, b) => nearest(a!, b!, 3, { by: "product" }).values,
+  ],
+  [
     "mseLoss",
     "f32",
     [

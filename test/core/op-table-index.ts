@@ -16,6 +16,9 @@ const crossEntropy: Apply = (inputs, o) => {
   return core.crossEntropy(logits!, target!, options);
 };
 
+const nearest = (a: Tensor, b: Tensor, o: Record<string, unknown>) =>
+  Object.values(core.nearest(a, b, o.k as number, { ...o, by: "product" })) as Tensor[];
+
 /** Family, then op. */
 export const indexOps: Readonly<Record<string, Readonly<Record<string, Apply>>>> = {
   reduction: positions,
@@ -31,7 +34,10 @@ export const indexOps: Readonly<Record<string, Readonly<Record<string, Apply>>>>
     indexAdd: ([x, index, source], o) =>
       core.indexAdd(x as Tensor, o.axis as number, index as Tensor, source as Tensor),
   },
-  distance: { cdist: ([a, b], o) => core.cdist(a as Tensor, b as Tensor, o) },
+  distance: {
+    cdist: ([a, b], o) => core.cdist(a as Tensor, b as Tensor, o),
+    nearest: ([a, b], o) => nearest(a as Tensor, b as Tensor, o),
+  },
   loss: {
     mse: ([input, target], o) => core.mseLoss(input as Tensor, target as Tensor, o),
     crossEntropy,

@@ -1,6 +1,6 @@
 /**
  * The k nearest rows without the whole matrix of distances: it is computed in blocks that fit a budget, of each block the best k
- * are kept, and these compete with the best so far.
+ * are kept, and these compete with the best so far. Or by a product, see nearest-product.ts.
  */
 import { LoupeError } from "../../error.ts";
 import { nearestGradAKernel, nearestGradBKernel, sizeOf } from "../../kernels/index.ts";
@@ -10,13 +10,16 @@ import type { Tensor } from "../tensor.ts";
 import { distances, sizes, slopes } from "./cdist.ts";
 import { pairTypes } from "./float.ts";
 import { sortedIndex } from "./gather.ts";
+import { searchByProduct, suitsProduct } from "./nearest-product.ts";
 import { concat, slice } from "./shape.ts";
 import { type Ordered, selectRows } from "./sort.ts";
 
 export interface NearestOptions {
   /** Squared distances. */
   readonly squared?: boolean;
-  /** Most bytes for one block of distances. Default 64 MiB. */
+  /** How the rows are chosen, see `nearest`. Default "differences". */
+  readonly by?: "differences" | "product";
+  /** Most bytes for one block of distances. Default 64 MiB. Choosing by the product needs none. */
   readonly maxBytes?: number;
 }
 
@@ -24,18 +27,26 @@ export interface NearestOptions {
  * The k smallest distances of each row of a `[…, M, D]` to the rows of b `[N, D]`, ascending, and which rows they belong to:
  * values f32 and indices i32, `[…, M, k]`. Of equal distances the first row comes first; NaN comes last. The values are those of
  * `cdist` bit for bit and have its gradient, along the chosen pairs only. Result and memory: `maxBytes` changes the memory only.
+ *
+ * With `by: "product"` rows are chosen by ‖b‖² − 2ab, four times as fast and with memory for M + N rows, where k is at most 16 (else, and
+ * where b as f32 is too big for one buffer, as by default). At least k + 2 are chosen, and the k of them that are nearest by their
+ * differences are the result, so values and order are as exact; but a row may be missed if more than two others are as near as it within
+ * the product's rounding, about 2⁻²⁴ of ‖a − c‖ ‖b − c‖, c being the middle of b.
  */
 export function nearest(a: Tensor, b: Tensor, k: number, options: NearestOptions = {}): Ordered {
-  const { squared = false, maxBytes = 64 * 2 ** 20 } = options;
+  const { squared = false, by = "differences", maxBytes = 64 * 2 ** 20 } = options;
   deviceOf("nearest", [a, b]);
   pairTypes("nearest", a, b);
-  check(a, b, k, maxBytes);
+  check(a, b, k, { by, maxBytes });
   const rows = a.shape.slice(0, -1);
   const m = sizeOf(rows);
   const flat = a.view([m, a.shape.at(-1) as number]);
   const kept = b.view();
   const most = Math.min(maxBytes, a.device.limits.maxStorageBufferBindingSize);
-  const found = search(flat, kept, k, squared, most);
+  const product = by === "product" && k > 0 && suitsProduct(flat, kept, k);
+  const found = product
+    ? searchByProduct(flat, kept, k, squared)
+    : search(flat, kept, k, squared, most);
   const [values, indices, chosen] = [
     found.values.view([...rows, k]),
     found.indices.view([...rows, k]),
@@ -53,13 +64,22 @@ export function nearest(a: Tensor, b: Tensor, k: number, options: NearestOptions
   return { values, indices };
 }
 
-function check(a: Tensor, b: Tensor, k: number, maxBytes: number): void {
+function check(
+  a: Tensor,
+  b: Tensor,
+  k: number,
+  { by, maxBytes }: Required<Omit<NearestOptions, "squared">>,
+): void {
   const { n } = sizes("nearest", a, b);
   if (b.shape.length !== 2) {
     throw new LoupeError("shape", `nearest: b must be [N, D], got ${show(b.shape)}`);
   }
   if (!Number.isInteger(k) || k < 0 || k > n) {
     throw new LoupeError("shape", `nearest: k is ${k}, b ${show(b.shape)} has ${n} rows`);
+  }
+  if (by !== "differences" && by !== "product") {
+    const rule = 'by must be "differences" or "product"';
+    throw new LoupeError("config", `nearest: ${rule}, got "${String(by)}"`);
   }
   if (!(maxBytes > 0)) {
     throw new LoupeError("config", `nearest: maxBytes must be positive, got ${maxBytes}`);
