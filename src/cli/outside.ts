@@ -38,11 +38,12 @@ export class Outside {
   warn(terminal: Pick<Terminal, "warn">): void {
     if (!this.#worst) return;
     const { path, width, height, share } = this.#worst;
-    const percent = `${Math.round(100 * share)} % of ${path} (${width}x${height})`;
-    const others = this.#large > 1 ? ` (and more than a quarter of ${this.#large - 1} others)` : "";
+    const what = `${Math.round(100 * share)} % of its ${width}x${height} pixels lie outside the square`;
+    const more = this.#large - 1;
+    const others = more > 0 ? `; of ${more} more image${more > 1 ? "s" : ""} over a quarter` : "";
     const next = "cut such images into squares, or train with a framing that keeps them whole";
     terminal.warn(
-      `${percent}${others} lie outside the square that the network sees; a defect there is not found: ${next}`,
+      `${path}: ${what} that the network sees, and no defect is found there${others}; ${next}`,
     );
   }
 }

@@ -15,8 +15,18 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { compare } from "../../src/cli/compare.ts";
 import { runCommandLine } from "../../src/cli/program.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
-import { decodeImage, encodePng, type Image, makeImage, writeNpy } from "../../src/data/index.ts";
+import {
+  decodeImage,
+  encodePng,
+  frame,
+  type Image,
+  makeImage,
+  resize,
+  writeNpy,
+} from "../../src/data/index.ts";
 import { colourScale, heatOverlay } from "../../src/report/index.ts";
+import { drawTruth } from "../../src/report/panels.ts";
+import { namedImage } from "../data/pixels.ts";
 import { logOf, recordOf } from "../report/compare/runs.ts";
 import { part, plain } from "../report/pictures.ts";
 
@@ -60,7 +70,7 @@ const mapOf = (image: string, value: number): Float32Array =>
   );
 
 /** A run as `loupe train` leaves it. */
-function putRun(name: string, value = 1, more: object = {}): string {
+function putRun(name: string, value = 1, more: object = {}, framing?: object): string {
   const data = { root: join(folder, "data"), class: "nut", layout: null, testFraction: null };
   const options = { threshold: null, maskThreshold: null, evaluateEvery: null };
   const written = {
@@ -69,7 +79,7 @@ function putRun(name: string, value = 1, more: object = {}): string {
     values: [0.5],
     data: { ...data, fingerprint: "", ...more },
     options: { ...options, maps: true, images: false },
-    record: { weights: {}, environment: {} },
+    record: { weights: {}, environment: {}, ...(framing ? { framing } : {}) },
   };
   put(`runs/${name}/run.json`, recordOf(written));
   put(`runs/${name}/log.jsonl`, logOf(written));
@@ -229,6 +239,52 @@ describe("--sheet", () => {
     expect(photoOf(1)).toEqual(photo);
   });
 
+  test("a run that cut its images has maps over what it cut, and beside one that did not the photo is whole", async () => {
+    putData();
+    const wide = namedImage("wide", 240, 120, 3);
+    const truth = makeImage(240, 120, 1);
+    for (let y = 0; y < 120; y++) truth.data.fill(255, y * 240 + 100, y * 240 + 140);
+    put("data/nut/test/crack/000.png", encodePng(wide));
+    put("data/nut/ground_truth/crack/000_mask.png", encodePng(truth));
+    const framing = { size, shorter: size, filters: "lanczos" } as const;
+    putRun("a", 1, {}, framing);
+    const alone = await loupe("--sheet", sheetPath(), ...table());
+    expect([alone.code, alone.stderr]).toEqual([0, ""]);
+    const cut = resize(frame(wide, framing).image, { width: 120, height: 120 }, "bicubic");
+    const map = { width: size, height: size, data: mapOf("crack", 1) };
+    const cell = (image: Image, top: number) => part(image, left, top, 120, 120);
+    const first = await sheet();
+    expect(cell(first, 82)).toEqual(cut);
+    expect(cell(first, rowOf(0))).toEqual(heatOverlay(cut, map, scaleOf(1)));
+    const marks = makeImage(size, size, 1);
+    for (let y = 0; y < size; y++) marks.data.fill(1, y * size + 5, y * size + 11);
+    expect(cell(first, 82 + 124)).toEqual(drawTruth(cut, marks));
+    putRun("b", 7);
+    rmSync(sheetPath());
+    const both = await loupe("--sheet", sheetPath(), ...table());
+    expect(both.code).toBe(0);
+    expect(both.stderr).toBe(
+      "warning: not comparable: image size differ: 64 cut from 16 (a); 64 (b)\n",
+    );
+    const second = await sheet();
+    const whole = resize(wide, { width: 120, height: 60 }, "bicubic");
+    const inCell = (top: number) => part(second, left, top + 30, 120, 60);
+    expect(inCell(82)).toEqual(whole);
+    expect(cell(second, rowOf(0))).toEqual(heatOverlay(cut, map, scaleOf(1)));
+    const other = { ...map, data: mapOf("crack", 7) };
+    expect(inCell(rowOf(1))).toEqual(heatOverlay(whole, other, scaleOf(7)));
+  });
+
+  test("a framing in run.json that can't be is told", async () => {
+    putData();
+    putRun("a", 1, {}, { size: 0 });
+    const { code, stderr } = await loupe("--sheet", sheetPath(), ...table());
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /a\/run.json: framing.size: .*; it was changed, or another program made/,
+    );
+  });
+
   test("must be a .png", async () => {
     const { code, stderr } = await loupe("--sheet", "sheet.svg");
     expect([code, stderr]).toEqual([2, 'error: --sheet: "sheet.svg" must end in one of .png\n']);
@@ -250,6 +306,22 @@ describe("--distributions", () => {
     expect(svg.match(/>good \(1024\): 0\.0 %</g)).toHaveLength(2);
     expect(svg.match(/>defective \(256\): 100\.0 %</g)).toHaveLength(2);
     expect(svg.match(/>overlap 0\.000</g)).toHaveLength(4);
+  });
+
+  test("of images that were cut the pixels are those of the square", async () => {
+    putData();
+    for (const [i, name] of ["crack/000", "crack/001"].entries()) {
+      const truth = makeImage(240, 120, 1);
+      for (let y = 0; y < 120; y++) truth.data.fill(255, y * 240 + 120, y * 240 + (i ? 240 : 180));
+      put(`data/nut/test/${name}.png`, encodePng(plain(240, 120, [60, 90, 120])));
+      put(`data/nut/ground_truth/${name}_mask.png`, encodePng(truth));
+    }
+    putRun("a", 1, {}, { size, shorter: size, filters: "lanczos" });
+    const { code, stderr } = await loupe("--distributions", path(), ...table());
+    expect([code, stderr]).toEqual([0, ""]);
+    const svg = readFileSync(path(), "utf8");
+    expect(svg).toContain(">good (1024): 0.0 %<");
+    expect(svg).toContain(">defective (256): 100.0 %<");
   });
 
   test("without maps there are the image scores alone, and it says how to get the others", async () => {
