@@ -47,7 +47,8 @@ function setting(s: ConvShape, dtype: Float) {
 }
 
 export function depthwiseKernel(s: ConvShape, types: ProductTypes, epilogue: Epilogue): KernelSpec {
-  const { lanes, type, element, load } = setting(s, types.operands);
+  const own = setting(s, types.operands);
+  const { lanes, type, element } = own;
   const across = Math.ceil(s.ow / pixels);
   const channels = s.k / lanes;
   const options = { width: "p.k", columns: lanes, wide: lanes === 4, result: types.result };
@@ -71,7 +72,18 @@ for (var i = 0u; i < p.kh; i++) {
 let y = i32(row % p.oh * p.strideH + i * p.dilationH) - i32(p.padTop);
 if (y < 0 || y >= i32(p.h)) { continue; }
 let line = (row / p.oh * p.h + u32(y)) * p.w;
-for (var j = 0u; j < p.kw; j++) {
+${sharesRows(s) ? sharedTaps(s, own) : eachTap(own)}
+}
+columns_at(k * ${lanes}u);
+${unroll(pixels, (t) => `if (ox + ${t}u < p.ow) { put_row(row * p.ow + ox + ${t}u, k * ${lanes}u, p.k, a${t}); }`)}`,
+  });
+}
+
+type Setting = ReturnType<typeof setting>;
+
+/** The taps of a row, each with its own pixels. */
+function eachTap({ type, load }: Setting): string {
+  return `for (var j = 0u; j < p.kw; j++) {
 let w = ${type}(w_[(i * p.kw + j) * p.channels + k]);
 let x = i32(ox * p.strideW + j * p.dilationW) - i32(p.padLeft);
 ${unroll(pixels, (t) => {
@@ -79,10 +91,26 @@ ${unroll(pixels, (t) => {
   const at = `(line + u32(${x})) * (p.channels / p.each) + c`;
   return `a${t} += ${load("x_", at, `(${x} >= 0 && ${x} < i32(p.w))`)} * w;`;
 })}
+}`;
 }
+
+/** Small kernels: the sizes are text, and neighbours read a row's pixels once for all its taps. */
+function sharesRows({ kw, strideW, dilationW }: ConvShape): boolean {
+  return kw > 1 && kw <= 5 && strideW <= 2 && dilationW === 1;
 }
-${unroll(pixels, (t) => `if (ox + ${t}u < p.ow) { put(row * p.ow + ox + ${t}u, k * ${lanes}u, p.k, a${t}); }`)}`,
-  });
+
+function sharedTaps({ kw, strideW }: ConvShape, { type, load }: Setting): string {
+  const across = (pixels - 1) * strideW + kw;
+  return `let x = i32(ox * ${strideW}u) - i32(p.padLeft);
+${unroll(across, (t) => {
+  const at = `(line + u32(x + ${t})) * (p.channels / p.each) + c`;
+  return `let x${t} = ${load("x_", at, `(x + ${t} >= 0 && x + ${t} < i32(p.w))`)};`;
+})}
+${unroll(
+  kw,
+  (j) => `let w${j} = ${type}(w_[(i * p.kw + ${j}u) * p.channels + k]);
+${unroll(pixels, (t) => `a${t} += x${t * strideW + j} * w${j};`)}`,
+)}`;
 }
 
 export function depthwiseInputGradKernel(

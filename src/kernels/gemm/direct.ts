@@ -40,13 +40,13 @@ export function threadRows<T>(count: number, of: (t: number) => T): T[] {
   return Array.from({ length: count }, (_, t) => of(t));
 }
 
-/** How often a thread calls `put`: the parameter `puts` of the kernel. */
+/** How often a thread calls `put_row`: the parameter `puts` of the kernel. */
 export function putsOf(rows: number, columns: Columns): number {
   return rows * Math.max(1, columns / 4);
 }
 
 /**
- * Hands the sums `a<t>_…` of a thread's rows to `put`, each row if `inside` it. The loop ends at a parameter, so that it stays one in the
+ * Hands the sums `a<t>_…` of a thread's rows to `put_row`, each row if `inside` it. The loop ends at a parameter, so that it stays one in the
  * compiled shader: written out it took lavapipe seconds to compile, most of a cold start.
  */
 export function putRows(
@@ -60,8 +60,10 @@ export function putRows(
     (_, e) => `a${e % rows.length}_${Math.floor(e / rows.length)}`,
   );
   return `for (var e = 0u; e < p.puts; e++) {
+  let at = column + e / ${rows.length}u * 4u;
+  if (e % ${rows.length}u == 0u && at < ${width}) { columns_at(at); }
   if (${chosen(rows.map((r) => r.inside))}) {
-    put(${chosen(rows.map((r) => r.row))}, column + e / ${rows.length}u * 4u, ${width}, ${chosen(sums)});
+    put_row(${chosen(rows.map((r) => r.row))}, at, ${width}, ${chosen(sums)});
   }
 }`;
 }

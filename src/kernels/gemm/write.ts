@@ -1,6 +1,7 @@
 /**
  * The write hook of every product: `put(row, column, end, v)` finishes four neighbouring columns of a row, or one, and stores
- * those before `end`.
+ * those before `end`. A thread with several rows calls `columns_at(column)` once and `put_row` for each: what the columns need is then
+ * read, and its root taken, once.
  *
  *   y = act(norm(scale[column] · v + shift[column]) + residual[row, column])      each part optional; a bias is a shift
  *
@@ -87,12 +88,15 @@ export function writer(options: WriteOptions): Writer {
 
 function putOne(options: WriteOptions): string {
   const { width, result } = options;
-  return `fn put(row: u32, column: u32, end: u32, v: f32) {
+  const columns = columnReader(options, "f32", (name) => `f32(${name}[column])`);
+  return `${columns}
+fn put_row(row: u32, column: u32, end: u32, v: f32) {
 let at = row * ${width} + column;
 var r = v;
-${finish(options, "f32", (name) => `f32(${name}[column])`, "f32(residual_[at])")}
+${finish(options, "f32", "f32(residual_[at])")}
 y_[at] = ${result}(r);
-}`;
+}
+${put("f32")}`;
 }
 
 function putFour(options: WriteOptions, wide: boolean): string {
@@ -104,44 +108,62 @@ function putFour(options: WriteOptions, wide: boolean): string {
   const store = wide
     ? `y_[at / 4u] = vec4<${result}>(r);`
     : unroll(4, (q) => `if (column + ${q}u < end) { y_[at + ${q}u] = ${result}(r[${q}]); }`);
-  return `fn put(row: u32, column: u32, end: u32, v: vec4<f32>) {
+  const columns = columnReader(options, "vec4<f32>", (name) => read(name, "column"));
+  return `${columns}
+fn put_row(row: u32, column: u32, end: u32, v: vec4<f32>) {
 if (column >= end) { return; }
 let at = row * ${width} + column;
 var r = v;
-${finish(options, "vec4<f32>", (name) => read(name, "column"), read("residual_", "at"))}
+${finish(options, "vec4<f32>", read("residual_", "at"))}
 ${store}
+}
+${put("vec4<f32>")}`;
+}
+
+const put = (type: string) => `fn put(row: u32, column: u32, end: u32, v: ${type}) {
+if (column >= end) { return; }
+columns_at(column);
+put_row(row, column, end, v);
+}`;
+
+/** What the epilogue needs of columns: private variables, and `columns_at`, which fills them. */
+function columnReader(
+  { epilogue = {} }: WriteOptions,
+  type: string,
+  columnOf: (name: string) => string,
+): string {
+  const { scale, shift, norm } = epilogue;
+  const gain = () => {
+    const root = `sqrt(${columnOf("variance_")} + f32(${norm?.eps}))`;
+    return `${norm?.weight ? columnOf("weight_") : `${type}(1.0)`} / ${root}`;
+  };
+  const values: readonly (readonly [string, string | undefined])[] = [
+    ["scale_c", scale && columnOf("scale_")],
+    ["shift_c", shift && columnOf("shift_")],
+    ["mean_c", norm && columnOf("mean_")],
+    ["gain_c", norm && gain()],
+    ["bias_c", norm?.bias && columnOf("bias_")],
+  ];
+  const there = values.filter(([, value]) => value !== undefined);
+  return `${there.map(([name]) => `var<private> ${name}: ${type};`).join("\n")}
+fn columns_at(column: u32) {
+${there.map(([name, value]) => `${name} = ${value};`).join("\n")}
 }`;
 }
 
-function finish(
-  { epilogue = {}, reluIf }: WriteOptions,
-  type: string,
-  columnOf: (name: string) => string,
-  residualHere: string,
-): string {
-  const { scale, shift, norm, residual, relu, silu } = epilogue;
+function finish({ epilogue = {}, reluIf }: WriteOptions, type: string, residual: string): string {
+  const { scale, shift, norm, relu, silu } = epilogue;
   const zero = `${type}()`;
   const rectify = `r = select(r, ${zero}, r <= ${zero});`;
   return [
-    scale ? `r *= ${columnOf("scale_")};` : "",
-    shift ? `r += ${columnOf("shift_")};` : "",
-    norm ? normalised(norm, type, columnOf) : "",
-    residual ? `r += ${residualHere};` : "",
+    scale ? "r *= scale_c;" : "",
+    shift ? "r += shift_c;" : "",
+    // as the kernel of batchNorm does it
+    norm ? `r = (r - mean_c) * gain_c${norm.bias ? " + bias_c" : ""};` : "",
+    epilogue.residual ? `r += ${residual};` : "",
     reluIf ? `if (${reluIf}) { ${rectify} }` : relu ? rectify : "",
     silu ? `r /= ${type}(1.0) + exp(-r);` : "",
   ]
     .filter((line) => line !== "")
     .join("\n");
-}
-
-/** As the kernel of batchNorm does it. */
-function normalised(
-  { weight, bias, eps }: NormEpilogue,
-  type: string,
-  columnOf: (name: string) => string,
-): string {
-  const gain = weight ? columnOf("weight_") : `${type}(1.0)`;
-  const root = `sqrt(${columnOf("variance_")} + f32(${eps}))`;
-  const y = `(r - ${columnOf("mean_")}) * (${gain} / ${root})`;
-  return `r = ${y}${bias ? ` + ${columnOf("bias_")}` : ""};`;
 }
