@@ -35,6 +35,9 @@ export interface Reading {
   readonly raw?: boolean;
 }
 
+/** Files of each list that were warned of: a training looks at its test images after every epoch. */
+const saidOf = new WeakMap<readonly Sample[], Set<string>>();
+
 export async function predictSamples(
   detector: Detector,
   samples: readonly Sample[],
@@ -43,11 +46,13 @@ export async function predictSamples(
   { maskThreshold, batchSize = detector.batchSize, raw = false, onFrame }: Reading = {},
 ): Promise<Prediction[]> {
   const meter = terminal.meter({ label, total: samples.length, unit: "images" });
-  const report = (finding: { file: string; message: string }) => {
+  const said = saidOf.get(samples) ?? new Set();
+  saidOf.set(samples, said);
+  const report = ({ file, message }: { file: string; message: string }) => {
     // what the check at the start could not know: it depends on the size
-    if (finding.message.includes("nothing is left of the mask")) {
-      terminal.warn(`${finding.file}: ${finding.message}`);
-    }
+    if (!message.includes("nothing is left of the mask") || said.has(file)) return;
+    said.add(file);
+    terminal.warn(`${file}: ${message}`);
   };
   try {
     await compile(detector, samples.length, batchSize);

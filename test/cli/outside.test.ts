@@ -2,8 +2,10 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Failure, findImages, readableBatches } from "../../src/cli/images.ts";
+import { listenForInterrupt } from "../../src/cli/interrupt.ts";
 import { Outside } from "../../src/cli/outside.ts";
 import { drawPrediction } from "../../src/cli/pictures.ts";
+import { predictSamples } from "../../src/cli/predicting.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import {
   decodeImage,
@@ -12,12 +14,14 @@ import {
   type Framing,
   frame,
   type Image,
+  makeImage,
   resize,
 } from "../../src/data/index.ts";
 import type { Detector } from "../../src/detector/index.ts";
 import { colourScale, heatOverlay } from "../../src/report/index.ts";
 import { namedImage } from "../data/pixels.ts";
 import { makeTree } from "../data/tree.ts";
+import { fakeDetector, sampleOf } from "../detector/fakes.ts";
 import { part } from "../report/pictures.ts";
 
 const framing: Framing = { size: 28, shorter: 32, filters: "lanczos" };
@@ -81,6 +85,27 @@ test("an image too narrow to be cut is a failure with its file, and the others g
     "2x5000 pixels are too narrow to be cut after a resize: the longer side would become 80000 pixels; cut the image or stretch it";
   expect(failures).toEqual([{ path: join(root, "thin.png"), error }]);
   expect(said).toEqual([`error: ${root}/thin.png: ${error}\n`]);
+});
+
+test("a defect that was cut off is told once, however often its image is looked at, and its label stays", async () => {
+  const mask = makeImage(90, 30, 1);
+  for (let y = 0; y < 30; y++) mask.data.fill(255, y * 90, y * 90 + 10);
+  const root = await makeTree([
+    ["a.png", encodePng(namedImage("a", 90, 30, 3))],
+    ["m.png", encodePng(mask)],
+  ]);
+  const samples = [sampleOf(`${root}/a.png`, 1, `${root}/m.png`)];
+  const { terminal, said } = listening();
+  const fake = { ...fakeDetector().detector, images, batchSize: 1 } as Detector;
+  using interrupt = listenForInterrupt(terminal, "stopping");
+  const work = { terminal, interrupt, stopped: "stopped" };
+  for (let epoch = 0; epoch < 3; epoch++) {
+    const [prediction] = await predictSamples(fake, samples, "evaluating", work);
+    expect([prediction!.label, prediction!.mask?.some((v) => v > 0)]).toEqual([1, false]);
+  }
+  expect(said.filter((line) => line.startsWith("warning"))).toEqual([
+    `warning: ${root}/m.png: nothing is left of the mask at this size where the image is cut, its image stays defective: 28\n`,
+  ]);
 });
 
 test.each([
