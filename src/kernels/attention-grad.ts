@@ -6,78 +6,27 @@
  *
  * A thread owns queries for dq and keys for dk and dv.
  */
+import { attentionFacts, factNames } from "./attention-facts.ts";
+import { gridPlace, priorOf, slopes } from "./attention-prior.ts";
+import type { AttentionShape } from "./attention-shape.ts";
 import {
-  type AttentionShape,
   addRows,
   forRows,
   forTile,
-  gridPlace,
   loadTile,
   ownRows,
   ownType,
   part,
-  priorOf,
   products,
   readOwn,
   rowBuffer,
   type Side,
   shapeParams,
-  slopes,
   tilePlaces,
   writeOwn,
 } from "./attention-text.ts";
 import { type Buffer, fold, type KernelSpec, kernel } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
-
-const names = ["lse", "delta", "map", "entropy", "fallRow", "fallColumn", "sum"] as const;
-/** Numbers of a query that the gradients need: those of `names`, from `map` on only with a prior. */
-export const attentionFacts = 8;
-
-/**
- * Those numbers `[B, heads, queries, 8]` from y, dy and what was saved. With a prior it reads gD, the gradient of the prior's
- * divergence and gH `[B, heads, queries]` too and also writes σ's gradient `[B, queries, heads, 2]`.
- */
-export function attentionRowsKernel(s: AttentionShape): KernelSpec {
-  const prior = s.grid !== undefined;
-  const one = (name: string): Buffer => ({ name, type: "f32" });
-  return kernel({
-    name: "attention gradient",
-    inputs: [
-      one("y_"),
-      one("dy_"),
-      { name: "saved_", type: prior ? "vec4<f32>" : "f32" },
-      ...(prior ? [one("map_"), one("prior_"), one("entropy_")] : []),
-    ],
-    outputs: [
-      { name: "facts_", type: "vec4<f32>" },
-      ...(prior ? [{ name: "sigma_", type: "vec2<f32>" }] : []),
-    ],
-    params: {
-      pairs: ["u32", s.batch * s.heads],
-      heads: ["u32", s.heads],
-      queries: ["u32", s.queries],
-      width: ["u32", s.width],
-    },
-    workgroup: [64],
-    grid: fold(Math.ceil((s.batch * s.heads * s.queries) / 64)),
-    body: wgsl`let at = flat * 64u + lid.x;
-if (at >= p.pairs * p.queries) { return; }
-let pair = at / p.queries;
-let place = (pair / p.heads * p.queries + at % p.queries) * p.heads + pair % p.heads;
-var delta = 0.0;
-for (var c = place * p.width; c < (place + 1u) * p.width; c++) { delta += y_[c] * dy_[c]; }
-#if ${prior}
-let first = saved_[2u * at]; let second = saved_[2u * at + 1u];
-let map = map_[at]; let entropy = entropy_[at];
-delta += map * second.x + entropy * second.y;
-facts_[2u * at] = vec4<f32>(first.x, delta, map, entropy);
-facts_[2u * at + 1u] = vec4<f32>(first.yzw, 0.0);
-sigma_[place] = prior_[at] * second.zw;
-#else
-facts_[2u * at] = vec4<f32>(saved_[at], delta, 0.0, 0.0);
-#endif`,
-  });
-}
 
 const inputs = (s: AttentionShape): Buffer[] => [
   rowBuffer(s, "q_", s.stored.q),
@@ -87,8 +36,6 @@ const inputs = (s: AttentionShape): Buffer[] => [
   { name: "facts_", type: "f32" },
 ];
 
-const used = (s: AttentionShape) => (s.grid ? names : names.slice(0, 2));
-
 /** dq, in q's type, from q, k, v, dy and the numbers of the queries. */
 export function attentionQueryGradKernel(s: AttentionShape): KernelSpec {
   const prior = s.grid !== undefined;
@@ -96,10 +43,8 @@ export function attentionQueryGradKernel(s: AttentionShape): KernelSpec {
   const { lanes, rows, tile } = s.plan;
   const tiles = Math.ceil(s.queries / (lanes * rows));
   const type = ownType(s);
-  const [k, v]: Side[] = [
-    { buffer: "k_", place: "k" },
-    { buffer: "v_", place: "k" },
-  ];
+  const k: Side = { buffer: "k_", place: "k" };
+  const v: Side = { buffer: "v_", place: "k" };
   const fact = (f: number) =>
     forRows(
       s,
@@ -121,16 +66,16 @@ let base = image * p.strideK * p.keys * p.row + head * p.width;
 ${readOwn(s, "q", "q_", "p.scale * ")}
 ${readOwn(s, "g", "dy_")}
 ${readOwn(s, "dq")}
-${used(s)
+${factNames(s)
   .map((name, f) => `let ${name} = ${fact(f)};`)
   .join("\n")}
 ${prior ? gridPlace("my", `${type}(own)`) : ""}
 for (var j = 0u; j < p.keys; j += ${tile}u) {
   ${tilePlaces(s, "k", "j", "p.keys")}
-  ${loadTile(s, k as Side)}
-  ${products(s, "s", "q", k as Side)}
-  ${loadTile(s, v as Side)}
-  ${products(s, "dw", "g", v as Side)}
+  ${loadTile(s, k)}
+  ${products(s, "s", "q", k)}
+  ${loadTile(s, v)}
+  ${products(s, "dw", "g", v)}
   ${forTile(
     s,
     (r) => `var ds${r} = ${type}(); {
@@ -138,7 +83,7 @@ let w = select(${type}(), exp(s${r} - lse), j + ${r}u < p.keys);
 ${prior ? `${gridPlace("key", `f32(j + ${r}u)`)} ${priorOf("key", ["fallRow", "fallColumn", "sum"], type)} ${slopes} dw${r} += map * a + entropy * b;` : ""}
 ds${r} = w * (dw${r} - delta); }`,
   )}
-  ${addRows(s, "dq", "ds", k as Side)}
+  ${addRows(s, "dq", "ds", k)}
 }
 ${writeOwn(s, "dq", out, "p.queries", "p.scale * ")}`,
   });
@@ -155,10 +100,8 @@ export function attentionKeyGradKernel(
   const tiles = Math.ceil(s.keys / (lanes * rows));
   const type = ownType(s);
   const [dk, dv] = [rowBuffer(s, "dk_", s.stored.k), rowBuffer(s, "dv_", s.stored.v)];
-  const [q, dy]: Side[] = [
-    { buffer: "q_", place: "q" },
-    { buffer: "dy_", place: "q" },
-  ];
+  const q: Side = { buffer: "q_", place: "q" };
+  const dy: Side = { buffer: "dy_", place: "q" };
   return kernel({
     name: "attention gradient",
     inputs: inputs(s),
@@ -186,12 +129,12 @@ for (var image = owner * p.sharedBy; image < (owner + 1u) * p.sharedBy; image++)
   for (var j = 0u; j < p.queries; j += ${tile}u) {
     ${tilePlaces(s, "q", "j", "p.queries")}
     ${forTile(s, (r) => queryFacts(s, r))}
-    ${loadTile(s, q as Side)}
-    ${products(s, "s", "k", q as Side)}
+    ${loadTile(s, q)}
+    ${products(s, "s", "k", q)}
     ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - lse${r}), j + ${r}u < p.queries);`)}
-    ${loadTile(s, dy as Side)}
-    ${wanted.v ? addRows(s, "dv", "w", dy as Side) : ""}
-    ${wanted.k ? scoreGrads(s, type, q as Side, dy as Side) : ""}
+    ${loadTile(s, dy)}
+    ${wanted.v ? addRows(s, "dv", "w", dy) : ""}
+    ${wanted.k ? scoreGrads(s, type, q, dy) : ""}
   }
 }
 ${wanted.k ? writeOwn(s, "dk", dk, "p.keys", "p.scale * ") : ""}
@@ -218,7 +161,7 @@ function queryFacts(s: AttentionShape, r: number): string {
   const load = s.plan.handed ? `let facts${r} = facts_[${at} + lane];` : `let facts${r} = ${at};`;
   const value = (f: number) =>
     s.plan.handed ? `subgroupBroadcast(facts${r}, ${f}u)` : `facts_[facts${r} + ${f}u]`;
-  return `${load} ${used(s)
+  return `${load} ${factNames(s)
     .map((name, f) => `let ${name}${r} = ${value(f)};`)
     .join(" ")}`;
 }

@@ -2,49 +2,10 @@
  * What the kernels of attention share. A thread owns a few rows of one side, its rows as lanes of a vector: the numbers of channel c
  * are `name[c]`. It walks over the rows of the other side, a tile of them at a time, which all threads of a workgroup share.
  */
-import type { Caps, Float } from "./caps.ts";
+import type { AttentionShape } from "./attention-shape.ts";
+import type { Float } from "./caps.ts";
 import type { Buffer, ParamType } from "./spec.ts";
 import { storedType } from "./stored.ts";
-
-/** Sizes and types of one attention. */
-export interface AttentionShape {
-  readonly batch: number;
-  readonly heads: number;
-  /** Rows of q, rows of k and v, channels of a head. */
-  readonly queries: number;
-  readonly keys: number;
-  readonly width: number;
-  /** k and v have one image, which all of the batch share. */
-  readonly shared: boolean;
-  readonly scale: number;
-  /** Rows and columns of the grid on which the positions lie, where there is a prior. */
-  readonly grid?: readonly [number, number] | undefined;
-  readonly stored: Readonly<Record<"q" | "k" | "v", Float>>;
-  readonly plan: AttentionPlan;
-}
-
-/** How the work is laid out. */
-export interface AttentionPlan {
-  /** Threads of a workgroup. */
-  readonly lanes: number;
-  /** Rows of a thread. */
-  readonly rows: 1 | 2 | 4;
-  /** Rows of the other side at a time. */
-  readonly tile: 1 | 2 | 4;
-  /** Eight neighbours load a tile together and hand it round; else all load all of it. */
-  readonly handed: boolean;
-  /** Own rows are read and written in loops, which compile fast but keep them in memory; else written out, in registers. */
-  readonly looped: boolean;
-}
-
-/** On lavapipe a load costs as much as many products (docs/decisions.md), on a GPU a register. */
-export function attentionPlan({ software, subgroups }: Caps): AttentionPlan {
-  if (!software) return { lanes: 64, rows: 1, tile: 4, handed: false, looped: false };
-  return { lanes: 16, rows: 4, tile: 2, handed: subgroups, looped: true };
-}
-
-/** Kept away from 0 inside a logarithm. */
-export const priorEps = 1e-4;
 
 const count = <T>(n: number, line: (i: number) => T): T[] =>
   Array.from({ length: n }, (_, i) => line(i));
@@ -205,32 +166,3 @@ export function addRows(s: AttentionShape, own: string, weights: string, side: S
 /** A line for each row of a tile. */
 export const forTile = (s: AttentionShape, line: (r: number) => string): string =>
   count(s.plan.tile, line).join("\n");
-
-/** `<name>Row` and `<name>Column` of positions on the grid, in f32: exact up to millions of positions. */
-export function gridPlace(name: string, position: string): string {
-  return `let ${name}Row = floor((${position} + 0.5) / p.columns);
-let ${name}Column = ${position} - ${name}Row * p.columns;`;
-}
-
-/** Of queries: 1 / 2σ² of rows and of columns, and the logarithm of the prior's sum over the grid. */
-export type Prior = readonly [row: string, column: string, sum: string];
-
-/**
- * `t`, the prior of pairs a tile's row `name` apart, unless that is past the end; the logarithms of the weights `w` and of `t`; `rr` and
- * `cc`, the squared distances.
- */
-export function priorOf(
-  name: string,
-  [row, column, sum]: Prior,
-  type: string,
-  inside = "true",
-): string {
-  return `let rr = (${name}Row - myRow) * (${name}Row - myRow);
-let cc = (${name}Column - myColumn) * (${name}Column - myColumn);
-let t = select(${type}(), exp(-(rr * ${row} + cc * ${column}) - ${sum}), ${inside});
-let lp = log(w + ${priorEps}); let lt = log(t + ${priorEps});`;
-}
-
-/** The derivatives of divergence and entropy by a weight. */
-export const slopes = `let a = lp - lt + (w - t) / (w + ${priorEps});
-let b = -lp - w / (w + ${priorEps});`;

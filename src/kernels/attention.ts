@@ -7,23 +7,21 @@
  *
  * and what their gradients need (attention-grad.ts): R₁ = Σ P ∂D/∂P, R₂ = Σ P ∂H/∂P, U = ∂D/∂σ.
  */
+import { gridPlace, priorEps, priorOf, slopes } from "./attention-prior.ts";
+import type { AttentionShape } from "./attention-shape.ts";
 import {
-  type AttentionShape,
   addRows,
   forRows,
   forTile,
-  gridPlace,
   loadTile,
   ownRows,
   ownType,
   part,
-  priorEps,
-  priorOf,
   products,
   readOwn,
   rowBuffer,
+  type Side,
   shapeParams,
-  slopes,
   tilePlaces,
   writeOwn,
 } from "./attention-text.ts";
@@ -31,8 +29,6 @@ import type { Float } from "./caps.ts";
 import { fold, type KernelSpec, kernel } from "./spec.ts";
 import { storedType } from "./stored.ts";
 import { wgsl } from "./wgsl.ts";
-
-export { type AttentionPlan, type AttentionShape, attentionPlan } from "./attention-text.ts";
 
 export interface AttentionForward {
   /** Writes what the gradients need. */
@@ -52,10 +48,8 @@ export function attentionKernel(s: AttentionShape, { saved, sigma }: AttentionFo
   const { lanes, rows } = s.plan;
   const tiles = Math.ceil(s.queries / (lanes * rows));
   const type = ownType(s);
-  const [k, v] = [
-    { buffer: "k_", place: "k" },
-    { buffer: "v_", place: "k" },
-  ];
+  const k: Side = { buffer: "k_", place: "k" };
+  const v: Side = { buffer: "v_", place: "k" };
   const sums = ["divergence_", "entropy_"].map((name) => ({ name, type: "f32" }));
   return kernel({
     name: "attention",

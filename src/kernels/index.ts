@@ -1,7 +1,9 @@
 /** The kernels' API: specs as data. */
 export * from "./argmax.ts";
 export * from "./attention.ts";
+export * from "./attention-facts.ts";
 export * from "./attention-grad.ts";
+export * from "./attention-shape.ts";
 export * from "./batch-norm.ts";
 export * from "./batch-norm-grad.ts";
 export * from "./caps.ts";
@@ -16,6 +18,7 @@ export * from "./grad-norm.ts";
 export * from "./image-grid.ts";
 export * from "./interpolate.ts";
 export * from "./interpolate-sum.ts";
+export * from "./kmeans.ts";
 export * from "./lanes.ts";
 export * from "./layer-norm.ts";
 export * from "./loss-scale.ts";

@@ -152,7 +152,7 @@ function check(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Atte
     scale: scale ?? 1 / Math.sqrt(width || 1),
     grid: prior?.grid,
     stored,
-    plan: attentionPlan(capsOf(q.device)),
+    plan: attentionPlan(capsOf(q.device), width),
   };
 }
 
