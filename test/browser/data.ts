@@ -2,6 +2,7 @@
 import {
   decodeImage,
   encodePng,
+  frame,
   makeImage,
   seededRandom,
   whiteNoise,
@@ -79,6 +80,21 @@ export const tests: Record<string, () => Promise<void>> = {
     const got = `${fnv(noisy.data)} ${fnv(mask.data)}`;
     // The same expression in test/data/white-noise.test.ts.
     if (got !== "1789096140 783448802") throw new Error(got);
+  },
+
+  "images are resized by Lanczos, turned and cut as in Node": async () => {
+    const image = makeImage(
+      60,
+      40,
+      3,
+      Uint8Array.from({ length: 7200 }, (_, i) => (i * 37) % 251),
+    );
+    const framing = { size: 28, shorter: 32, filters: "lanczos" } as const;
+    const hashes = [framing, { ...framing, wild: { degrees: 10 } }].map((one) =>
+      fnv(frame(image, one).image.data),
+    );
+    // The same expression in test/data/frame.test.ts.
+    if (hashes.join(" ") !== "3676404487 877256285") throw new Error(hashes.join(" "));
   },
 
   "anomalies of a given difficulty in a page are Node's": async () => {

@@ -55,6 +55,16 @@ test("an image that is turned and cut is RandomRotation's and RandomCrop's with 
   }
 });
 
+test("the same image is framed as test/browser/data.ts expects of a page", () => {
+  const pixels = Uint8Array.from({ length: 7200 }, (_, i) => (i * 37) % 251);
+  const image = makeImage(60, 40, 3, pixels);
+  const framing = { size: 28, shorter: 32, filters: "lanczos" } as const;
+  const hashes = [framing, { ...framing, wild: { degrees: 10 } }].map((one) =>
+    fnvBytes(frame(image, one).image.data),
+  );
+  expect(hashes.join(" ")).toBe("3676404487 877256285");
+});
+
 type Published = {
   resize: number;
   crop: number;
