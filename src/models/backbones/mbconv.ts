@@ -4,9 +4,10 @@
  * (ICML 2019).
  * reference: drop-connect, which both libraries may train with, is left out.
  */
-import { adaptiveAvgPool2d, mul, sigmoid, silu, type Tensor } from "../../core/index.ts";
+import { adaptiveAvgPool2d, mul, sigmoid, type Tensor } from "../../core/index.ts";
 import {
   applyNorm,
+  applySilu,
   type BatchNorm2d,
   type Build,
   Conv2d,
@@ -72,7 +73,7 @@ export class MBConv extends Layer {
 
   #gated(x: Tensor): Tensor {
     return frugal(x, () => {
-      const narrow = silu(this.#reduce.forward(adaptiveAvgPool2d(x, 1)));
+      const narrow = applySilu(adaptiveAvgPool2d(x, 1), this.#reduce);
       return mul(x, sigmoid(this.#excite.forward(narrow)));
     });
   }

@@ -1,5 +1,5 @@
 /** Convolution, BatchNorm, a sum, ReLU: what every backbone here is made of. */
-import { carriesGrad, conv2dFused, isGradEnabled, type Tensor } from "../../core/index.ts";
+import { carriesGrad, conv2dFused, isGradEnabled, silu, type Tensor } from "../../core/index.ts";
 import { type AfterNorm, BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
 import { Conv2d, type Conv2dSettings } from "./conv2d.ts";
 import { frugal } from "./frugal.ts";
@@ -35,6 +35,13 @@ export function applyNorm(x: Tensor, conv: Conv2d, bn: BatchNorm2d, after: After
 /** relu(bn(conv(x))). */
 export function applyNormRelu(x: Tensor, conv: Conv2d, bn: BatchNorm2d): Tensor {
   return applyNorm(x, conv, bn, { relu: true });
+}
+
+/** silu(conv(x)), in one launch where no gradient is wanted. */
+export function applySilu(x: Tensor, conv: Conv2d): Tensor {
+  const { weight, bias } = conv;
+  if (wantsGrad([x, weight, bias])) return silu(conv.forward(x));
+  return conv2dFused(x, weight, { ...conv.optionsFor(x), shift: bias, silu: true });
 }
 
 function wantsGrad(tensors: readonly (Tensor | undefined)[]): boolean {

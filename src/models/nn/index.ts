@@ -1,7 +1,7 @@
 /** Layers. */
 export { Identity, MaxPool2d, type MaxPoolSettings, ReLU } from "./activation.ts";
 export { type AfterNorm, BatchNorm2d, type BatchNormSettings } from "./batch-norm.ts";
-export { applyNorm, applyNormRelu, convNorm } from "./conv-norm.ts";
+export { applyNorm, applyNormRelu, applySilu, convNorm } from "./conv-norm.ts";
 export { Conv2d, type Conv2dSettings, type PaddingRule, samePadding } from "./conv2d.ts";
 export { chain, frugal } from "./frugal.ts";
 export {
