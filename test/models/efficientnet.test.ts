@@ -37,6 +37,11 @@ import { checkLevels, distance, imagesOf } from "./summary.ts";
 const device = await testDevice();
 const empty = (name: string) => findBackbone(name).create({ device, rng: undefined }, {});
 
+function filled<B extends Backbone>(net: B): B {
+  net.loadStateDict(fill(net.stateShapes(), ""));
+  return net;
+}
+
 for (const [name, sides] of Object.entries(odd.sides)) {
   test(`${name}: maps have PyTorch's sizes for images of 1 to ${sides.length} pixels, or are refused as there`, () => {
     using net = empty(name);
@@ -58,9 +63,7 @@ for (const [name, sides] of Object.entries(odd.sides)) {
 
 for (const [name, golden] of Object.entries(odd.features)) {
   test(`${name}: features of 45 × 61 are PyTorch's`, async () => {
-    const net = empty(name);
-    net.loadStateDict(fill(net.stateShapes(), ""));
-    using extractor = new FeatureExtractor(net);
+    using extractor = new FeatureExtractor(filled(empty(name)));
     await checkLevels(device, (images) => extractor.forward(images), golden);
   });
 }
@@ -74,9 +77,7 @@ const dialects: Readonly<Record<string, Dialect>> = {
 /** Few channels, and blocks of every kind: repeated ones, joined ones, with and without expansion. */
 function small(dialect: Dialect): EfficientNet {
   const shape = { width: 0.3, depth: 1, joined: [2, 2, 1], dialect } as const;
-  const net = new EfficientNet({ device, rng: undefined }, "small", shape);
-  net.loadStateDict(fill(net.stateShapes(), ""));
-  return net;
+  return filled(new EfficientNet({ device, rng: undefined }, "small", shape));
 }
 
 type Four = readonly [number, number, number, number];
@@ -146,11 +147,14 @@ for (const name of ["vgg19_bn", "efficientnet_b5"]) {
   });
 }
 
-for (const name of ["vgg19_bn", "tf_efficientnet_b6"]) {
+const networks: Readonly<Record<string, () => Backbone>> = {
+  vgg19_bn: () => filled(empty("vgg19_bn")),
+  "a small EfficientNet": () => small(timmTensorFlow),
+};
+
+for (const [name, make] of Object.entries(networks)) {
   test(`${name}: evaluated with gradients, launch by launch, its features are those of the fused launches`, async () => {
-    using net = empty(name);
-    net.loadStateDict(fill(net.stateShapes(), ""));
-    net.eval();
+    using net = make().eval();
     const images = new Rng(1).normal(device, [1, 39, 50, 3]);
     const apart = await device.read(() => net.forward(images));
     const fused = await device.read(() => noGrad(() => net.forward(images)));
@@ -160,9 +164,7 @@ for (const name of ["vgg19_bn", "tf_efficientnet_b6"]) {
 
   test(`${name}: features in f16 are those of f32 to a hundredth`, async ({ skip }) => {
     if (!device.features.has("shader-f16")) skip();
-    const net = empty(name);
-    net.loadStateDict(fill(net.stateShapes(), ""));
-    using extractor = new FeatureExtractor(net);
+    using extractor = new FeatureExtractor(make());
     const images = new Rng(1).normal(device, [2, 45, 61, 3]);
     const run = (precision: "f16" | "f32") =>
       device.read(() => {
