@@ -237,17 +237,16 @@ export class Levels {
   loadTrainingState(state: StateDict): void {
     const [scale, others] = this.#scaler ? split(scalerPrefix, state) : [undefined, state];
     if (scale) this.#scaler?.checkState(scale);
-    let rest = others;
-    for (const { index, optimiser } of this.#levels) {
-      const [own, more] = split(levelPrefix(index), rest);
-      optimiser.loadStateDict(own);
-      rest = more;
-    }
-    const [stray] = rest.keys();
+    const prefixes = this.#levels.map(({ index }) => levelPrefix(index));
+    const stray = [...others.keys()].find((name) => !prefixes.some((p) => name.startsWith(p)));
     if (stray !== undefined) {
       const name = JSON.stringify(stray.slice(0, 100));
       const next = "give the training state of a fod run with the same levels";
       throw new LoupeError("checkpoint", `FOD: the training state has ${name}; ${next}`);
+    }
+    for (const { index, optimiser } of this.#levels) {
+      const [own] = split(levelPrefix(index), others);
+      optimiser.loadStateDict(own);
     }
     if (scale) this.#scaler?.loadStateDict(scale);
   }

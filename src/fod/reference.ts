@@ -139,6 +139,7 @@ export function readReference(
   if (differing.length > 0) {
     throw unfit(file, `these reference features are of ${differing.join(", of ")}`);
   }
+  if (tensors.size === 0) throw unfit(file, "there are no reference features in it");
   const images = Number(metadata.get("images"));
   return { features: tensors, images: Number.isSafeInteger(images) ? images : 0, origin };
 }
