@@ -31,6 +31,7 @@ export function notesOn(
 ): string[] {
   return [
     ...onValues(facts, runs),
+    ...onProtocols(facts, runs),
     ...onAverages(facts, experiments, common),
     ...onDifferences(facts, experiments),
   ];
@@ -67,6 +68,24 @@ function onValues({ statistic, metrics, tables }: Facts, runs: readonly Run[]): 
     notes.push(`±: standard deviation over ${count} (n − 1)`);
   }
   return notes;
+}
+
+/** What a reference's protocol measures where the title says less. */
+const otherwise: Readonly<Record<string, readonly [metric: string, what: string]>> = {
+  cdo2023: [
+    "aupro",
+    "its reference's PRO: 200 thresholds, holes filled, false-positive rates rescaled",
+  ],
+  cfa: ["aupro", "its reference's PRO: 200 thresholds, false-positive rates and overlaps rescaled"],
+  fod: ["pixel_auroc", "of the maps before they are smoothed"],
+};
+
+function onProtocols({ metrics }: Facts, runs: readonly Run[]): string[] {
+  const used = new Set(runs.flatMap(({ facts }) => facts["metric protocol"] ?? []));
+  return Object.entries(otherwise).flatMap(([protocol, [key, what]]) => {
+    const metric = metrics.find((one) => one.key === key);
+    return used.has(protocol) && metric ? [`${metric.title} under ${protocol}: ${what}`] : [];
+  });
 }
 
 function onAverages(

@@ -469,6 +469,19 @@ describe("cost and curves", () => {
     ]);
   });
 
+  test("of protocols that measure something else under a title, that is said", () => {
+    const under = (protocol: string, metrics: Readonly<Record<string, number>>) =>
+      compareRuns([run({ name: "a", values: [metrics], options: { protocol } })]).notes.join("\n");
+    expect(under("cfa", { p_pro: 0.5 })).toContain(
+      "AUPRO under cfa: its reference's PRO: 200 thresholds, false-positive rates and overlaps rescaled",
+    );
+    expect(under("fod", { p_roc: 0.5 })).toContain(
+      "pixel AUROC under fod: of the maps before they are smoothed",
+    );
+    expect(under("cfa", { p_roc: 0.5 })).not.toContain("under");
+    expect(under("exact", { mAUPRO_px: 0.5, mAUROC_px: 0.5 })).not.toContain("under");
+  });
+
   test("whatever numbers a method tells by epoch are drawn, negative and large ones too, each where it is told", () => {
     const told = [
       { r: 0.0625, "target level1": -0.92 },
