@@ -15,6 +15,7 @@ import { type ClassedEvaluation, evaluateClasses } from "./class-evaluation.ts";
 import { Outside } from "./outside.ts";
 import { namesOf, writeMaps, writeOverlays } from "./pictures.ts";
 import { predictSamples, type Reading, type Work } from "./predicting.ts";
+import { framingFile } from "./recorded-framing.ts";
 import { type BestByMetric, bestOnTest, type EpochMetrics, metricCsv } from "./results.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold, type ThresholdPlan } from "./threshold-plan.ts";
@@ -154,6 +155,7 @@ async function writePictures(
   await run.writeJson(colourScaleFile, scale);
   const names = namesOf(testRoot, test);
   const write = (name: string, bytes: Uint8Array) => run.writeBytes(name, bytes);
+  await run.writeJson(framingFile, framing);
   if (options.maps) await writeMaps(names, predictions, framing.size, write);
   const look = { framing, scale, threshold: thresholds.image };
   if (options.images) await writeOverlays(names, predictions, look, write, work);

@@ -15,6 +15,7 @@ import { writeWhole } from "./files.ts";
 import { reportFindings } from "./findings.ts";
 import { flag } from "./flags.ts";
 import { output, protocol } from "./options.ts";
+import { framingOfMaps } from "./recorded-framing.ts";
 import { metricCsv, metricTable } from "./results.ts";
 
 const text = () => z.string().min(1);
@@ -62,7 +63,7 @@ export const metrics: CommandSpec = {
   name: "metrics",
   summary: "Computes metrics for anomaly maps of any origin",
   description:
-    "Maps and masks in folders are paired by name (`x.npy` with `x.png` or `x_mask.png`), in .npy files by position. Maps are measured as they are, under every protocol: nothing is resized or smoothed.",
+    "Maps and masks in folders are paired by name (`x.npy` with `x.png` or `x_mask.png`), in .npy files by position. Where framing.json lies beside the maps, as tensorloupe writes it, masks are cut as the images were. Maps are measured as they are, under every protocol: nothing is resized or smoothed.",
   examples: [
     "loupe metrics --maps runs/mine/maps --masks data/bottle/ground_truth",
     "loupe metrics --maps maps.npy --masks masks.npy --protocol cdo2025 --json",
@@ -74,7 +75,8 @@ export const metrics: CommandSpec = {
     if (maps === undefined || masks === undefined) {
       throw new LoupeError("config", "metrics: --maps and --masks are both needed");
     }
-    const pair = await loadMapPair(maps, masks, defined({ maskThreshold }));
+    const framing = await framingOfMaps(maps);
+    const pair = await loadMapPair(maps, masks, defined({ maskThreshold, framing }));
     reportFindings(pair.findings, maps, terminal);
     const [count, height, width] = pair.shape;
     const rawMaps = await loadRawMaps(told, pair);
@@ -100,7 +102,8 @@ async function loadRawMaps(
     const rule = `has no effect under protocol ${name}`;
     throw new LoupeError("config", `metrics: --raw-maps ${rule}; leave it out or give another`);
   }
-  const raw = await loadMapPair(path, masks as string, defined({ maskThreshold }));
+  const framing = await framingOfMaps(path);
+  const raw = await loadMapPair(path, masks as string, defined({ maskThreshold, framing }));
   const same = (a: readonly unknown[], b: readonly unknown[]) => String(a) === String(b);
   const named = raw.names.length > 0 && pair.names.length > 0;
   const sameImages = !named || same(raw.names, pair.names);

@@ -29,6 +29,7 @@ import {
 } from "./options.ts";
 import { Outside } from "./outside.ts";
 import { drawPrediction, mapFile } from "./pictures.ts";
+import { framingFile } from "./recorded-framing.ts";
 import { loadScale } from "./run-scale.ts";
 import { openDetector, withDevice } from "./session.ts";
 import { folderSink } from "./sink.ts";
@@ -113,6 +114,7 @@ async function predictAll(job: Job, terminal: Terminal, interrupt: Interrupt): P
   const size = told.batchSize ?? 8;
   const batches = readableBatches(samples, detector, size, failures, terminal, onFrame);
   const framing = framingOf(detector.images);
+  await sink.writeJson(framingFile, framing);
   for await (const batch of batches) {
     const predictions = await predictBatches(detector, samples, one(batch));
     scale ??= fitColourScale(predictions, thresholds?.pixel ?? maximumOf(predictions));

@@ -7,6 +7,9 @@ import { LoupeError } from "../error.ts";
 import { byCodePoint } from "./dataset.ts";
 import { decodeImage, imageHeader } from "./decode.ts";
 import type { Finding } from "./finding.ts";
+import { frameMask, placeOf } from "./frame.ts";
+import { crops, type Framing } from "./framing.ts";
+import type { Image, Size } from "./image.ts";
 import { partsOf } from "./layouts/names.ts";
 import { readNpy } from "./npy.ts";
 import { decodePng } from "./png.ts";
@@ -31,8 +34,15 @@ export type MapPair = {
   readonly findings: readonly Finding[];
 };
 
-/** How files are read; masks: a pixel above `maskThreshold` (default 0) is a defect. */
-export type MapOptions = { readonly maxPixels?: number; readonly maskThreshold?: number };
+/**
+ * How files are read; masks: a pixel above `maskThreshold` (default 0) is a defect. `framing`: what the maps are of, if that is
+ * known; masks are then framed as in testing.
+ */
+export type MapOptions = {
+  readonly maxPixels?: number;
+  readonly maskThreshold?: number;
+  readonly framing?: Framing | undefined;
+};
 
 const defaultMaxPixels = 100_000_000;
 const mapFiles = /\.(npy|tiff?|png|bmp|jpe?g)$/i;
@@ -150,11 +160,51 @@ function stackShape(shape: readonly number[], path: string): [number, number, nu
   throw new LoupeError("data", `maps: ${path}: ${rule}`);
 }
 
+/** How masks are brought to the size of the maps, and what is said of it. */
+function fitting(
+  maps: Size,
+  masks: Size,
+  framing: Framing | undefined,
+  refuse: (rule: string) => never,
+): { readonly change: (mask: Image) => Image; readonly said?: string } {
+  const sizes = `maps are ${maps.width}x${maps.height}, masks ${masks.width}x${masks.height}`;
+  if (framing) {
+    if (framing.wild) {
+      const next = "only `loupe test` measures it, which turns the masks alike";
+      return refuse(`each image was turned and cut at random before its map was made; ${next}`);
+    }
+    if (maps.width !== framing.size || maps.height !== framing.size) {
+      return refuse(`${sizes}, but the maps are said to be ${framing.size} pixels a side`);
+    }
+    const place = placeOf(masks, framing);
+    const change = (mask: Image) => frameMask(mask, place, framing);
+    if (maps.width === masks.width && maps.height === masks.height && !crops(framing)) {
+      return { change };
+    }
+    const { width, height } = place.resized;
+    const cut = crops(framing) ? `resized to ${width}x${height} and cut in the middle` : "resized";
+    return { change, said: `${sizes}; masks are ${cut} as the images were` };
+  }
+  if (maps.height * masks.width !== maps.width * masks.height) {
+    refuse(`${sizes}: another shape, so they don't show the same; crop or resize one of them`);
+  }
+  if (masks.height < maps.height) {
+    refuse(`${sizes}: masks lack detail; give them in their full size`);
+  }
+  const change = (mask: Image) => resize(mask, maps, "bilinear");
+  if (maps.height === masks.height) return { change };
+  return {
+    change,
+    said: `${sizes}; masks are resized to the maps (bilinear, defective above one half)`,
+  };
+}
+
 /**
  * Reads maps and masks and brings them into one order: by name when both come from folders, else by position. A map
  * without a mask in a folder of masks counts as normal and is a finding; a mask without a map is an error, because its
  * defects would be left out of the result. Larger masks are resized as for evaluation: bilinear, defective above
- * one half. Throws as `loadMapStack`, and when counts or proportions don't agree.
+ * one half; with a `framing` they are cut as the images were. Throws as `loadMapStack`, when counts or proportions don't
+ * agree, and for a framing that turned each image.
  */
 export async function loadMapPair(
   mapsPath: string,
@@ -168,16 +218,14 @@ export async function loadMapPair(
   };
   const [count, height, width] = maps.shape;
   const [maskCount, maskHeight, maskWidth] = masks.shape;
-  const sizes = `maps are ${width}x${height}, masks ${maskWidth}x${maskHeight}`;
-  if (height * maskWidth !== width * maskHeight) {
-    refuse(`${sizes}: another shape, so they don't show the same; crop or resize one of them`);
-  }
-  if (maskHeight < height) refuse(`${sizes}: masks lack detail; give them in their full size`);
   const findings: Finding[] = [];
-  if (height !== maskHeight) {
-    const message = `${sizes}; masks are resized to the maps (bilinear, defective above one half)`;
-    findings.push({ level: "info", file: masksPath, message });
-  }
+  const { change, said } = fitting(
+    { width, height },
+    { width: maskWidth, height: maskHeight },
+    options.framing,
+    refuse,
+  );
+  if (said) findings.push({ level: "info", file: masksPath, message: said });
   const pixels = height * width;
   const binary = new Uint8Array(count * pixels);
   const maskPixels = maskHeight * maskWidth;
@@ -185,7 +233,7 @@ export async function loadMapPair(
     const from = masks.data.subarray(mask * maskPixels, (mask + 1) * maskPixels);
     const own = Uint8Array.from(from, (v) => (v > (options.maskThreshold ?? 0) ? 255 : 0));
     const whole = { width: maskWidth, height: maskHeight, channels: 1 as const, data: own };
-    const fitted = resize(whole, { width, height }, "bilinear").data;
+    const fitted = change(whole).data;
     for (let i = 0; i < pixels; i++) binary[map * pixels + i] = fitted[i]! > 127 ? 1 : 0;
   };
   if (maps.names && masks.names) {

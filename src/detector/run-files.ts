@@ -11,6 +11,7 @@ const ownFiles: readonly string[] = [
   "model.safetensors",
   "thresholds.json",
   "colour-scale.json",
+  "framing.json",
   "metrics.json",
   "metrics.csv",
   "scores.csv",

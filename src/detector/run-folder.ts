@@ -7,6 +7,7 @@
  *   model.safetensors       the trained network: what `predict` needs besides
  *   thresholds.json         where "defective" begins
  *   colour-scale.json       the colours of its pictures
+ *   framing.json            what part of each image its maps are of
  *   metrics.json, .csv      the last evaluation
  *   scores.csv              one line per test image
  *   log.jsonl               one line per event

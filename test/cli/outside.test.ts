@@ -6,6 +6,7 @@ import { listenForInterrupt } from "../../src/cli/interrupt.ts";
 import { Outside } from "../../src/cli/outside.ts";
 import { drawPrediction } from "../../src/cli/pictures.ts";
 import { predictSamples } from "../../src/cli/predicting.ts";
+import { framingOfMaps } from "../../src/cli/recorded-framing.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import {
   decodeImage,
@@ -106,6 +107,25 @@ test("a defect that was cut off is told once, however often its image is looked 
   expect(said.filter((line) => line.startsWith("warning"))).toEqual([
     `warning: ${root}/m.png: nothing is left of the mask at this size where the image is cut, its image stays defective: 28\n`,
   ]);
+});
+
+test("what maps are of is read from beside them or among them; a damaged file is told", async () => {
+  const text = JSON.stringify(framing);
+  const root = await makeTree([
+    ["run/maps/a.npy", "x"],
+    ["run/framing.json", text],
+    ["results/a.npy", "x"],
+    ["results/framing.json", text],
+    ["other/maps/a.npy", "x"],
+    ["bad/framing.json", '{"size":-1}'],
+  ]);
+  expect(await framingOfMaps(`${root}/run/maps`)).toEqual(framing);
+  expect(await framingOfMaps(`${root}/results`)).toEqual(framing);
+  expect(await framingOfMaps(`${root}/results/a.npy`)).toEqual(framing);
+  expect(await framingOfMaps(`${root}/other/maps`)).toBeUndefined();
+  await expect(framingOfMaps(`${root}/bad`)).rejects.toThrow(
+    `${root}/bad/framing.json: it does not say what the maps are of; write it again with`,
+  );
 });
 
 test.each([

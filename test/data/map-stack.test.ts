@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { encodePng } from "../../src/data/encode.ts";
+import { frameMask, placeOf } from "../../src/data/frame.ts";
+import type { Framing } from "../../src/data/framing.ts";
 import { makeImage } from "../../src/data/image.ts";
 import { loadMapPair, loadMapStack } from "../../src/data/map-stack.ts";
 import { writeNpy } from "../../src/data/npy.ts";
@@ -224,4 +226,34 @@ test("masks twice as large are resized as for evaluation, and it is said", async
   const pair = await loadMapPair(maps, masks);
   expect([...pair.masks]).toEqual([1, 0]);
   expect(pair.findings[0]?.message).toContain("maps are 2x1, masks 4x2; masks are resized");
+});
+
+test("masks of maps whose framing is known are cut as testing cuts them, whatever their shape", async () => {
+  const framing: Framing = { size: 6, shorter: 8, filters: "lanczos" };
+  const mask = makeImage(40, 20, 1);
+  for (let y = 0; y < 20; y++) mask.data.fill(255, y * 40 + 15, y * 40 + 22);
+  const root = await makeTree([
+    ["maps/crack/0.npy", writeNpy(new Float32Array(36), [6, 6])],
+    ["masks/crack/0_mask.png", encodePng(mask)],
+  ]);
+  const [maps, masks] = [`${root}/maps`, `${root}/masks`];
+  const pair = await loadMapPair(maps, masks, { framing });
+  const expected = frameMask(mask, placeOf(mask, framing), framing).data;
+  expect([...pair.masks]).toEqual([...expected].map((v) => (v > 127 ? 1 : 0)));
+  expect(pair.masks.reduce((a, b) => a + b)).toBeGreaterThan(0);
+  const message =
+    "maps are 6x6, masks 40x20; masks are resized to 16x8 and cut in the middle as the images were";
+  expect(pair.findings).toEqual([{ level: "info", file: masks, message }]);
+  const stretched = await loadMapPair(maps, masks, { framing: { size: 6, filters: "2023" } });
+  const place = placeOf(mask, { size: 6 });
+  const whole = frameMask(mask, place, { size: 6, filters: "2023" }).data;
+  expect([...stretched.masks]).toEqual([...whole].map((v) => (v > 127 ? 1 : 0)));
+  await expect(loadMapPair(maps, masks, { framing: { size: 7 } })).rejects.toThrow(
+    "maps are 6x6, masks 40x20, but the maps are said to be 7 pixels a side",
+  );
+  const turned: Framing = { ...framing, wild: { degrees: 10 } };
+  await expect(loadMapPair(maps, masks, { framing: turned })).rejects.toThrow(
+    "each image was turned and cut at random before its map was made; only `loupe test` measures it, which turns the masks alike",
+  );
+  await expect(loadMapPair(maps, masks)).rejects.toThrow("another shape");
 });
