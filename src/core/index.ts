@@ -20,6 +20,7 @@ export {
   type GradcheckResult,
   gradcheck,
 } from "./gradcheck.ts";
+export { type Kmeans, type KmeansOptions, kmeans } from "./kmeans.ts";
 export { launch } from "./launch.ts";
 export { describeMatrixUnits, findMatrixUnits, type MatrixFinding } from "./matrix-units.ts";
 export { formatBytes, type MemoryStats } from "./memory.ts";
