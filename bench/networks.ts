@@ -66,8 +66,37 @@ export function resnet18Numbers(): Map<string, Numbers> {
 export const resnet18Flops = 3.628e9;
 /** `[N, C, H, W]` */
 export const resnet18Image = { shape: [1, 3, 224, 224], seed: 5 } as const;
-/** Logits 0, 1, 500 and 999, by PyTorch in doubles: bench/peers/pytorch.py --logits. */
+/** Logits 0, 1, 500 and 999, by PyTorch in doubles: bench/peers/pytorch.py --doubles. */
 export const resnet18Logits = [-0.173784, 0.13314, 0.011439, -0.006558] as const;
+
+/** Of four images of 224 × 224 and ResNet-18's numbers: the first loss, and values of the first image's map. Also by --doubles. */
+export const cfaStep = {
+  images: { shape: [4, 3, 224, 224], seed: 5 },
+  centres: 3136,
+  channels: 448,
+  loss: 281_625.31,
+  map: [
+    [0, 4.2941045],
+    [12_345, 6.2391728],
+    [40_000, 6.0597381],
+  ],
+} as const;
+
+/** Of one image of 256 × 256: the first mean of both levels' reconstruction errors, and values of its map. Also by --doubles. */
+export const fodStep = {
+  image: { shape: [1, 3, 256, 256], seed: 5 },
+  /** Channels and tokens of layer2 and layer3, and the seeds from which numbers are drawn. */
+  levels: [
+    { level: 1, channels: 128, tokens: 1024, seed: 1000 },
+    { level: 2, channels: 256, tokens: 256, seed: 2000 },
+  ],
+  loss: 2.4696288,
+  map: [
+    [0, 0.0028969192],
+    [12_345, 0.002091463],
+    [40_000, 0.0010967196],
+  ],
+} as const;
 
 /** Three times convolution 3 × 3, BatchNorm over the batch, ReLU; 32 channels, 8 images of 64 × 64, squared error, SGD. */
 export const sgdStep = {

@@ -2,7 +2,9 @@
 import type { Precision } from "../src/core/index.ts";
 import { batchNormTasks } from "./batch-norm.ts";
 import { cdoPredictTask, cdoStepTask } from "./cdo.ts";
+import { cfaMapTask, cfaPredictTask, cfaStepTask } from "./cfa.ts";
 import { convolutionTasks, convolutionTrainingTask } from "./convolutions.ts";
+import { fodMapTask, fodPredictTask, fodStepTask } from "./fod.ts";
 import { interpolateTasks } from "./interpolate.ts";
 import { matmulTask } from "./matmul.ts";
 import { nearestTask } from "./nearest.ts";
@@ -39,6 +41,12 @@ export function allTasks(software: boolean, precision: Precision = "f32"): Task[
     resnet18Task,
     sgdStepTask,
     ...cdoTasks(software, precision),
+    cfaStepTask,
+    cfaMapTask,
+    cfaPredictTask,
+    fodStepTask,
+    fodMapTask,
+    fodPredictTask,
   ];
 }
 

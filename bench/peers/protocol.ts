@@ -13,7 +13,11 @@ export type TaskKey =
   | "sum-0"
   | "sum-1"
   | "resnet18"
-  | "sgd-step";
+  | "sgd-step"
+  | "cfa-step"
+  | "cfa-map"
+  | "fod-step"
+  | "fod-map";
 
 export type Request =
   /** Makes the inputs, runs once, and says how long that took. */

@@ -1,6 +1,6 @@
 """PyTorch on the tasks of bench/peers/protocol.ts: one JSON request a line in, one JSON reply a line out.
 
-`python3 bench/peers/pytorch.py --logits` prints the logits that bench/networks.ts checks against, in doubles.
+`python3 bench/peers/pytorch.py --doubles` prints the values that bench/networks.ts checks against, computed in doubles.
 """
 import json
 import math
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from methods import Cfa, Fod
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -56,13 +57,18 @@ def resnet18_shapes():
     yield "fc.bias", (1000,)
 
 
-def resnet18(dtype):
+def resnet18_state(dtype):
     state = {}
     for i, (name, shape) in enumerate(resnet18_shapes()):
         fan = int(np.prod(shape[1:]))
         scale = math.sqrt(2 / fan) if len(shape) == 4 else 0.02 if len(shape) == 2 else 0.1
         one = len(shape) == 1 and ("weight" in name or "running_var" in name)
         state[name] = (drawn(shape, 10 + i, scale) + (1 if one else 0)).to(dtype)
+    return state
+
+
+def resnet18(dtype):
+    state = resnet18_state(dtype)
 
     def norm(x, at):
         mean, var = state[at + ".running_mean"], state[at + ".running_var"]
@@ -108,6 +114,13 @@ def sgd_step():
     return step
 
 
+def method(kind, dtype=torch.float32):
+    """CFA or FOD and the images of a step: four of 224 x 224, one of 256 x 256."""
+    numbers = lambda *args: drawn(*args).to(dtype)
+    shape = (4, 3, 224, 224) if kind is Cfa else (1, 3, 256, 256)
+    return kind(resnet18_state(dtype), numbers), numbers(shape, 5, 2)
+
+
 def no_grad(fn):
     def run():
         with torch.no_grad():
@@ -150,7 +163,25 @@ def tasks():
         forward, image = resnet18(torch.float32), drawn((1, 3, 224, 224), 5)
         return no_grad(lambda: forward(image)), lambda y: y
 
+    def step(kind):
+        def make():
+            net, images = method(kind)
+            return (lambda: net.step(images)), lambda losses: losses
+
+        return make
+
+    def prediction(kind):
+        def make():
+            net, images = method(kind)
+            return no_grad(lambda: net.predict(images[:1])), lambda maps: maps
+
+        return make
+
     return {
+        "cfa-step": step(Cfa),
+        "cfa-map": prediction(Cfa),
+        "fod-step": step(Fod),
+        "fod-map": prediction(Fod),
         "matmul": matmul,
         "conv": conv,
         "conv-gradients": conv_gradients,
@@ -204,8 +235,18 @@ def say(reply):
     print("@reply " + json.dumps(reply), flush=True)
 
 
-if "--logits" in sys.argv:
+def show(what, values):
+    print(what, [float(f"{float(v):.8g}") for v in values])
+
+
+if "--doubles" in sys.argv:
     logits = resnet18(torch.float64)(drawn((1, 3, 224, 224), 5).double()).reshape(-1)
-    print([round(float(logits[i]), 6) for i in (0, 1, 500, 999)])
+    show("logits 0, 1, 500, 999:", (logits[i] for i in (0, 1, 500, 999)))
+    for kind in (Cfa, Fod):
+        net, images = method(kind, torch.float64)
+        with torch.no_grad():
+            at = (0, 12345, 40000)
+            show(f"{kind.__name__} map {at}:", net.predict(images[:1]).reshape(-1)[list(at)])
+        show(f"{kind.__name__} loss:", net.step(images))
 else:
     serve()

@@ -1,4 +1,5 @@
 /** The tasks that every engine does, with their inputs in bench/inputs.ts, and the values that all must come to. */
+import { cfaMapTask, cfaStepTask } from "../cfa.ts";
 import {
   commonLayer,
   commonNumbers,
@@ -6,9 +7,10 @@ import {
   convolutionTrainingTask,
   trainingPoints,
 } from "../convolutions.ts";
+import { fodMapTask, fodStepTask } from "../fod.ts";
 import { drawn } from "../inputs.ts";
 import { matmulTask } from "../matmul.ts";
-import { sgdStep } from "../networks.ts";
+import { cfaStep, fodStep, sgdStep } from "../networks.ts";
 import { sumPoints, sumTask } from "../reductions.ts";
 import { convPoints, matmulPoints } from "../reference.ts";
 import { logitPoints, resnet18Task } from "../resnet18.ts";
@@ -68,7 +70,16 @@ export const sharedTasks: readonly SharedTask[] = [
     atol: 0,
     call: 11,
   },
+  method("cfa-step", cfaStepTask, [[0, cfaStep.loss]]),
+  method("cfa-map", cfaMapTask, cfaStep.map),
+  method("fod-step", fodStepTask, [[0, fodStep.loss]]),
+  method("fod-map", fodMapTask, fodStep.map),
 ];
+
+/** PyTorch alone has these beside us. */
+function method(key: TaskKey, ours: Task, points: readonly Point[]): SharedTask {
+  return { key, ours, points: () => points, rtol: 1e-3, atol: 0, call: 1 };
+}
 
 function sum(axis: 0 | 1): SharedTask {
   return {
