@@ -3,10 +3,10 @@ import type { AttentionShape } from "./attention-shape.ts";
 import { type Buffer, fold, type KernelSpec, kernel } from "./spec.ts";
 import { wgsl } from "./wgsl.ts";
 
-const names = ["lse", "delta", "map", "entropy", "fallRow", "fallColumn", "sum"] as const;
+const names = ["most", "rest", "delta", "map", "entropy", "fallRow", "fallColumn", "sum"] as const;
 /** The names of a query's numbers, in order. */
 export const factNames = (s: AttentionShape): readonly string[] =>
-  s.grid ? names : names.slice(0, 2);
+  s.grid ? names : names.slice(0, 3);
 /** Numbers of a query that the gradients need: those of `names`, those from `map` on only with a prior. */
 export const attentionFacts = 8;
 
@@ -22,7 +22,7 @@ export function attentionRowsKernel(s: AttentionShape): KernelSpec {
     inputs: [
       one("y_"),
       one("dy_"),
-      { name: "saved_", type: prior ? "vec4<f32>" : "f32" },
+      { name: "saved_", type: prior ? "vec4<f32>" : "vec2<f32>" },
       ...(prior ? [one("map_"), one("prior_"), one("entropy_")] : []),
     ],
     outputs: [
@@ -44,14 +44,14 @@ let place = (pair / p.heads * p.queries + at % p.queries) * p.heads + pair % p.h
 var delta = 0.0;
 for (var c = place * p.width; c < (place + 1u) * p.width; c++) { delta += y_[c] * dy_[c]; }
 #if ${prior}
-let first = saved_[2u * at]; let second = saved_[2u * at + 1u];
+let sums = saved_[3u * at]; let fall = saved_[3u * at + 1u];
 let map = map_[at]; let entropy = entropy_[at];
-delta += map * second.x + entropy * second.y;
-facts_[2u * at] = vec4<f32>(first.x, delta, map, entropy);
-facts_[2u * at + 1u] = vec4<f32>(first.yzw, 0.0);
-sigma_[place] = prior_[at] * second.zw;
+delta += map * sums.z + entropy * sums.w;
+facts_[2u * at] = vec4<f32>(sums.xy, delta, map);
+facts_[2u * at + 1u] = vec4<f32>(entropy, fall.xyz);
+sigma_[place] = prior_[at] * saved_[3u * at + 2u].xy;
 #else
-facts_[2u * at] = vec4<f32>(saved_[at], delta, 0.0, 0.0);
+facts_[2u * at] = vec4<f32>(saved_[at], delta, 0.0);
 #endif`,
   });
 }

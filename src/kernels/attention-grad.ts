@@ -1,5 +1,5 @@
 /**
- * The gradients of attention (attention.ts). With P from the saved lse, dPᵢⱼ = dyᵢ · vⱼ + gD ∂D/∂P + gH ∂H/∂P, and
+ * The gradients of attention (attention.ts). With P from what was saved, dPᵢⱼ = dyᵢ · vⱼ + gD ∂D/∂P + gH ∂H/∂P, and
  * δᵢ = Σⱼ P dP = dyᵢ · yᵢ + gD R₁ + gH R₂, computed first, with σ's gradient:
  *
  *   dS = P (dP − δ)     dqᵢ = scale Σⱼ dSᵢⱼ kⱼ     dkⱼ = scale Σᵢ dSᵢⱼ qᵢ     dvⱼ = Σᵢ Pᵢⱼ dyᵢ
@@ -79,7 +79,7 @@ for (var j = 0u; j < p.keys; j += ${tile}u) {
   ${forTile(
     s,
     (r) => `var ds${r} = ${type}(); {
-let w = select(${type}(), exp(s${r} - lse), j + ${r}u < p.keys);
+let w = select(${type}(), exp(s${r} - most - rest), j + ${r}u < p.keys);
 ${prior ? `${gridPlace("key", `f32(j + ${r}u)`)} ${priorOf("key", ["fallRow", "fallColumn", "sum"], type)} ${slopes} dw${r} += map * a + entropy * b;` : ""}
 ds${r} = w * (dw${r} - delta); }`,
   )}
@@ -131,7 +131,7 @@ for (var image = owner * p.sharedBy; image < (owner + 1u) * p.sharedBy; image++)
     ${forTile(s, (r) => queryFacts(s, r))}
     ${loadTile(s, q)}
     ${products(s, "s", "k", q)}
-    ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - lse${r}), j + ${r}u < p.queries);`)}
+    ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - most${r} - rest${r}), j + ${r}u < p.queries);`)}
     ${loadTile(s, dy)}
     ${wanted.v ? addRows(s, "dv", "w", dy) : ""}
     ${wanted.k ? scoreGrads(s, type, q, dy) : ""}

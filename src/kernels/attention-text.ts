@@ -29,6 +29,7 @@ export function shapeParams(s: AttentionShape): Record<string, readonly [ParamTy
     heads: ["u32", s.heads],
     queries: ["u32", s.queries],
     keys: ["u32", s.keys],
+    own: ["u32", s.plan.rows],
     row: ["u32", (s.heads * s.width) / size],
     width: ["u32", s.width / size],
     scale: ["f32", s.scale],
@@ -50,8 +51,16 @@ let mine = (${image} * ${end} + own) * p.row + head * p.width;`;
 }
 
 /** Row r of a vector with one number for each row of a thread. */
-export const part = ({ plan }: AttentionShape, name: string, r: number): string =>
+export const part = ({ plan }: AttentionShape, name: string, r: number | "r"): string =>
   plan.rows === 1 ? name : `${name}[${r}]`;
+
+/** Lines for each row `r` of a thread that exists, `end` being the number of all. */
+export function forOwn(s: AttentionShape, end: string, line: (r: number | "r") => string): string {
+  const { rows, looped } = s.plan;
+  const row = (r: number | "r") => `if (${part(s, "i", r)} < ${end}) { ${line(r)} }`;
+  if (!looped || rows === 1) return count(rows, row).join("\n");
+  return `for (var r = 0u; r < p.own; r++) { ${row("r")} }`;
+}
 
 /** A number for each row of a thread. */
 export const forRows = (s: AttentionShape, of: (r: number) => string): string =>
@@ -75,19 +84,15 @@ export function writeOwn(
   end: string,
   factor = "",
 ): string {
-  const { rows, looped } = s.plan;
-  const value = (r: number, c: string | number) => `${factor}${part(s, `${name}[${c}]`, r)}`;
-  const line = (r: number, c: string | number) =>
-    `${to}[${part(s, "mine", r)} + ${c}] = ${type}(${value(r, c)});`;
-  const vector = (r: number, u: number) =>
-    `${to}[${part(s, "mine", r)} + ${u}] = ${type}(${count(4, (c) => value(r, 4 * u + c)).join(", ")});`;
-  const row = (r: number) => {
-    if (looped) return `for (var c = 0u; c < p.width; c++) { ${line(r, "c")} }`;
-    return isWide(s)
-      ? count(s.width / 4, (u) => vector(r, u)).join("\n")
-      : count(s.width, (c) => line(r, c)).join("\n");
-  };
-  return count(rows, (r) => `if (${part(s, "i", r)} < ${end}) { ${row(r)} }`).join("\n");
+  return forOwn(s, end, (r) => {
+    const value = (c: string | number) => `${factor}${part(s, `${name}[${c}]`, r)}`;
+    const line = (c: string | number) =>
+      `${to}[${part(s, "mine", r)} + ${c}] = ${type}(${value(c)});`;
+    const four = (u: number) =>
+      `${to}[${part(s, "mine", r)} + ${u}] = ${type}(${count(4, (c) => value(4 * u + c)).join(", ")});`;
+    if (s.plan.looped) return `for (var c = 0u; c < p.width; c++) { ${line("c")} }`;
+    return isWide(s) ? count(s.width / 4, four).join("\n") : count(s.width, line).join("\n");
+  });
 }
 
 /** Channel c of the row at a place. */

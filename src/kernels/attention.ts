@@ -1,6 +1,6 @@
 /**
  * Attention without its matrix: P = softmax(scale · q kᵀ), out = P v, for each head. A thread owns queries and walks over the keys
- * twice: first for lse = log Σ exp, then, with P = exp(s − lse), for everything else. With a prior T, a Gaussian over the grid that
+ * twice: first for the greatest score m and log Σ exp(s − m), then, with P = exp(s − m − log Σ), for everything else. With a prior T, a Gaussian over the grid that
  * is normalised where the grid ends, it also sums
  *
  *   D = Σ (P − T)(log(P + ε) − log(T + ε))        H = −Σ P log(P + ε)
@@ -11,6 +11,7 @@ import { gridPlace, priorEps, priorOf, slopes } from "./attention-prior.ts";
 import type { AttentionShape } from "./attention-shape.ts";
 import {
   addRows,
+  forOwn,
   forRows,
   forTile,
   loadTile,
@@ -39,8 +40,8 @@ export interface AttentionForward {
 
 /**
  * q `[B, queries, heads · width]`, k, v, with a prior σ `[B, queries, heads, 2]`, to out and, with a prior, D and H
- * `[B, heads, queries]`. Saved: lse `[B, heads, queries]`; with a prior 8 numbers for each query: lse, 1 / 2σ² twice, log of T's
- * sum; R₁, R₂, U.
+ * `[B, heads, queries]`. Saved for each query: m and log Σ; with a prior also R₁ and R₂, then 1 / 2σ² twice and the logarithm of T's
+ * sum, then U, four numbers each.
  */
 export function attentionKernel(s: AttentionShape, { saved, sigma }: AttentionForward): KernelSpec {
   const prior = s.grid !== undefined;
@@ -62,7 +63,7 @@ export function attentionKernel(s: AttentionShape, { saved, sigma }: AttentionFo
     outputs: [
       out,
       ...(prior ? sums : []),
-      ...(saved ? [{ name: "saved_", type: prior ? "vec4<f32>" : "f32" }] : []),
+      ...(saved ? [{ name: "saved_", type: prior ? "vec4<f32>" : "vec2<f32>" }] : []),
     ],
     params: { ...shapeParams(s), tiles: ["u32", tiles], strideK: ["u32", s.shared ? 0 : 1] },
     subgroups: s.plan.handed,
@@ -85,7 +86,7 @@ for (var j = 0u; j < p.keys; j += ${s.plan.tile}u) {
   ${forTile(s, (r) => `total += exp(s${r} - top);`)}
   most = top;
 }
-let lse = most + log(total);
+let rest = log(total);
 ${readOwn(s, "o")}
 #if ${prior}
 ${priorSums(s)}
@@ -94,13 +95,13 @@ for (var j = 0u; j < p.keys; j += ${s.plan.tile}u) {
   ${tilePlaces(s, "k", "j", "p.keys")}
   ${loadTile(s, k)}
   ${products(s, "s", "q", k)}
-  ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - lse), j + ${r}u < p.keys);`)}
+  ${forTile(s, (r) => `let w${r} = select(${type}(), exp(s${r} - most - rest), j + ${r}u < p.keys);`)}
   ${loadTile(s, v)}
   ${addRows(s, "o", "w", v)}
   ${prior ? forTile(s, (r) => `{ ${priorTerms(type, r, saved)} }`) : ""}
 }
 ${writeOwn(s, "o", out, "p.queries")}
-${Array.from({ length: rows }, (_, r) => `if (${part(s, "i", r)} < p.queries) { ${writeSums(s, r, prior, saved)} }`).join("\n")}`,
+${prior || saved ? forOwn(s, "p.queries", (r) => writeSums(s, r, prior, saved)) : ""}`,
   });
 }
 
@@ -141,10 +142,10 @@ let pull = (lt - lp + (t - w) / (t + ${priorEps})) * t;
 spreadRow += pull * (rr - meanRow); spreadColumn += pull * (cc - meanColumn);`;
 
 /** Writes what there is one of for row r of the thread. */
-function writeSums(s: AttentionShape, r: number, prior: boolean, saved: boolean): string {
+function writeSums(s: AttentionShape, r: number | "r", prior: boolean, saved: boolean): string {
   const of = (name: string) => part(s, name, r);
   const at = `let at = pair * p.queries + ${of("i")};`;
-  if (!prior) return saved ? `${at} saved_[at] = ${of("lse")};` : "";
+  if (!prior) return `${at} saved_[at] = vec2<f32>(${of("most")}, ${of("rest")});`;
   const slope = (name: string) => {
     const deviation = of(`deviation${name}`);
     return `${of(`spread${name}`)} / max(${deviation} * ${deviation} * ${deviation}, 1e-30)`;
@@ -152,8 +153,9 @@ function writeSums(s: AttentionShape, r: number, prior: boolean, saved: boolean)
   return `${at} divergence_[at] = ${of("divergence")}; entropy_[at] = ${of("entropy")};
 ${
   saved
-    ? `saved_[2u * at] = vec4<f32>(${["lse", "fallRow", "fallColumn", "sum"].map(of).join(", ")});
-saved_[2u * at + 1u] = vec4<f32>(${of("alongD")}, ${of("alongH")}, ${slope("Row")}, ${slope("Column")});`
+    ? `saved_[3u * at] = vec4<f32>(${["most", "rest", "alongD", "alongH"].map(of).join(", ")});
+saved_[3u * at + 1u] = vec4<f32>(${["fallRow", "fallColumn", "sum"].map(of).join(", ")}, 0.0);
+saved_[3u * at + 2u] = vec4<f32>(${slope("Row")}, ${slope("Column")}, 0.0, 0.0);`
     : ""
 }`;
 }

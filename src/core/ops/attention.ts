@@ -69,7 +69,7 @@ export function attention(
   const saving = isGradEnabled() && inputs.some(carriesGrad);
   const rows = [shape.batch, shape.heads, shape.queries];
   const sums = prior ? [device.empty(rows), device.empty(rows)] : [];
-  const saved = saving ? device.empty(prior ? [...rows, 8] : rows) : undefined;
+  const saved = saving ? device.empty([...rows, prior ? 12 : 2]) : undefined;
   const out = device.empty(q.shape);
   const results = [out, ...sums, ...(saved ? [saved] : [])];
   if (shape.keys === 0 || shape.width === 0) for (const t of results) device.fill(t, 0);
