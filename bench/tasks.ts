@@ -7,7 +7,7 @@ import { convolutionTasks, convolutionTrainingTask } from "./convolutions.ts";
 import { fodMapTask, fodPredictTask, fodStepTask } from "./fod.ts";
 import { interpolateTasks } from "./interpolate.ts";
 import { matmulTask } from "./matmul.ts";
-import { nearestTask } from "./nearest.ts";
+import { kmeansTask, nearestTasks } from "./nearest.ts";
 import { sumTask } from "./reductions.ts";
 import { resnet18Task } from "./resnet18.ts";
 import { sgdStepTask } from "./sgd-step.ts";
@@ -37,7 +37,8 @@ export function allTasks(software: boolean, precision: Precision = "f32"): Task[
     sumTask(4096, 1),
     ...batchNormTasks(batch),
     ...interpolateTasks(batch),
-    nearestTask,
+    ...nearestTasks,
+    kmeansTask,
     resnet18Task,
     sgdStepTask,
     ...cdoTasks(software, precision),

@@ -96,13 +96,11 @@ export function nearestCandidatesKernel(options: CandidateOptions): KernelSpec {
   const type = wide ? "vec4<f32>" : "f32";
   const tiles = Math.ceil(n / nearestTile);
   const rowTiles = Math.ceil(m / (lanes * rows));
-  const at = (row: string, column: string) => `start + ${row} * ${nearestTile}u + ${column}`;
-  const tile = { rows: step, columns: nearestTile, subgroups, at, dtype: "f32" } as const;
   return kernel({
     name: "nearest by product",
     inputs: [
       { name: "a_", type: storedType(type, stored) },
-      { name: "w_", type: "f32" },
+      { name: "w_", type: subgroups ? "f32" : "vec4<f32>" },
       { name: "half_", type: "vec4<f32>" },
       { name: "c_", type },
     ],
@@ -137,10 +135,10 @@ ${unroll(count, (q) => `var v${r}_${q} = p.none; var i${r}_${q} = -1;`)}`,
 for (var t = part * p.each; t < min((part + 1u) * p.each, p.tiles); t++) {
   ${declareSums(rows, nearestTile)}
   for (var k = 0u; k < p.k; k++) {
-    let start = (t * p.k + k) * ${step * nearestTile}u;
+    let start = (t * p.k + k) * ${(step * nearestTile) / (subgroups ? 1 : 4)}u;
     let c = c_[k];
 ${unroll(rows, (r) => `    let x${r} = ${type}(a_[r${r} * p.k + k]) - c;`)}
-${multiplyTile(tile, rows, (r) => `x${r}`)}
+${subgroups ? handedRound(step) : loaded(step)}
   }
   let column = t * ${nearestTile}u;
 ${unroll(groups, (g) => `  let h${g} = half_[t * ${groups}u + ${g}u]; let e${g} = vec4<u32>(column) + vec4<u32>(${[0, 1, 2, 3].map((q) => `${4 * g + q}u`)}) < vec4<u32>(p.n);`)}
@@ -151,6 +149,25 @@ ${unroll(
   (r) => `if (first + ${r * lanes}u < p.m) { let to = (r${r} * p.parts + part) * ${count}u;
 ${unroll(count, (q) => `  y_[to + ${q}u] = v${r}_${q}; yi_[to + ${q}u] = i${r}_${q};`)} }`,
 )}`,
+  });
+}
+
+/** Adds products with sixteen rows of B, which eight threads load together. */
+function handedRound(step: 1 | 4): string {
+  const at = (row: string, column: string) => `start + ${row} * ${nearestTile}u + ${column}`;
+  const tile = { rows: step, columns: nearestTile, subgroups: true, at, dtype: "f32" } as const;
+  return multiplyTile(tile, rows, (r) => `x${r}`);
+}
+
+/** The same where every thread loads all of them. */
+function loaded(step: 1 | 4): string {
+  return unroll(step * groups, (i) => {
+    const lane = step === 1 ? "" : `[${Math.floor(i / groups)}]`;
+    const sums = unroll(
+      rows,
+      (r) => `${sumNames(r, nearestTile)[i % groups]} += x${r}${lane} * u;`,
+    );
+    return `{ let u = w_[start + ${i}u]; ${sums} }`;
   });
 }
 
