@@ -3,7 +3,6 @@ export { type FodConfig, fodConfig, fodDefaults } from "./config.ts";
 export { createFod, Fod, type FodOptions } from "./detector.ts";
 export { distanceMap } from "./distance-maps.ts";
 export { type Grid, positionTable } from "./embedding.ts";
-export { type LevelInput, Levels } from "./levels.ts";
 export { type LevelLoss, type LossWeights, levelLoss } from "./losses.ts";
 export { LevelNetwork, type LevelShape, type Reconstruction } from "./model.ts";
 export {

@@ -14,9 +14,11 @@ import {
 } from "../../src/core/index.ts";
 import type { Batch } from "../../src/data/index.ts";
 import { normalise } from "../../src/data/index.ts";
-import { fodConfig, Levels, streamReference, tokensOf } from "../../src/fod/index.ts";
+import { fodConfig, streamReference, tokensOf } from "../../src/fod/index.ts";
+import { Levels } from "../../src/fod/levels.ts";
 import { toldNames } from "../../src/fod/losses.ts";
 import { smoothed } from "../../src/fod/score.ts";
+import { evaluate } from "../../src/metrics/index.ts";
 import type { StateDict } from "../../src/models/index.ts";
 import { closeTo } from "../core/close.ts";
 import { testDevice } from "../device.ts";
@@ -29,7 +31,9 @@ const side = 256;
 
 interface Epoch {
   per_level_losses: Record<string, [number, number]>;
+  image_auc: number;
   image_scores: number[];
+  pixel_auc: number;
   score_maps_unsmoothed: Summary[];
 }
 interface Run {
@@ -121,22 +125,32 @@ function checkLosses(told: readonly Float32Array[], epoch: Epoch): void {
   }
 }
 
-test("the reference code's run of two epochs: reference features, losses, maps, scores", async () => {
+/** The defects of the test images; the last one is good. */
+const defects: readonly Rect[] = [
+  [60, 120, 80, 140, 250],
+  [150, 190, 30, 90, 10],
+];
+const masks = [...defects, undefined].map((rect) => {
+  const mask = new Uint8Array(side * side);
+  const [top, bottom, left, right] = rect ?? [0, 0, 0, 0];
+  for (let y = top; y < bottom; y++) mask.fill(1, y * side + left, y * side + right);
+  return mask;
+});
+
+test("the reference code's run of two epochs: reference features, losses, maps, scores, AUROCs", async () => {
   const { features } = await streamReference(device, stub, [0, 1, 2], trainingSet());
   for (const [name, summary] of Object.entries(want.ref_features_pickle)) {
     closeToSummary(features.get(name)!.data as Float32Array, summary, { rtol: 1e-5, atol: 1e-6 });
   }
   const levels = await trainedLevels(features);
-  const tests = [
-    image("e2e.bad0", [60, 120, 80, 140, 250]),
-    image("e2e.bad1", [150, 190, 30, 90, 10]),
-    image("e2e.good"),
-  ];
+  const tests = [image("e2e.bad0", defects[0]), image("e2e.bad1", defects[1]), image("e2e.good")];
   expect(want.epochs.length).toBe(2);
   for (const [e, epoch] of want.epochs.entries()) {
     const rtol = noise[e]!;
     const learn = () => levels.learn(tokens(image("e2e.train")));
     checkLosses((await device.read(learn)) as Float32Array[], epoch);
+    const rawMaps: Float32Array[] = [];
+    const maps: Float32Array[] = [];
     for (const [i, data] of tests.entries()) {
       const [raw, map] = (await device.read(() => {
         const raw = noGrad(() => levels.score(tokens(data), side));
@@ -145,7 +159,13 @@ test("the reference code's run of two epochs: reference features, losses, maps, 
       const summary = epoch.score_maps_unsmoothed[i]!;
       closeToSummary(raw!, summary, { rtol, atol: rtol * summary.mean });
       closeTo([Math.max(...map!)], [epoch.image_scores[i]!], { rtol, atol: 0 });
+      rawMaps.push(raw!);
+      maps.push(map!);
     }
+    const found = { rawMaps, maps, masks, labels: [1, 1, 0] };
+    const { metrics } = evaluate({ ...found, height: side, width: side }, { protocol: "fod" });
+    expect(metrics.i_roc).toBe(epoch.image_auc);
+    closeTo([metrics.p_roc!], [epoch.pixel_auc], { rtol: 0, atol: rtol });
   }
   levels.dispose();
 });

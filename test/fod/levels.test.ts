@@ -1,7 +1,8 @@
 /** Steps of several levels: whose optimiser moves whom, as with either version of torch, and what a state holds. */
 import { expect, test } from "vitest";
 import { Rng } from "../../src/core/index.ts";
-import { fodConfig, Levels } from "../../src/fod/index.ts";
+import { fodConfig } from "../../src/fod/index.ts";
+import { Levels } from "../../src/fod/levels.ts";
 import { toldNames } from "../../src/fod/losses.ts";
 import { hostTensor, type StateDict } from "../../src/models/index.ts";
 import { closeTo } from "../core/close.ts";
