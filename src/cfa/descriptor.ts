@@ -1,0 +1,92 @@
+/**
+ * The patch descriptor φ: a 1 × 1 convolution over the three maps of the frozen network, 3 × 3-averaged and side by side at the size
+ * of the finest, and two channels of coordinates.
+ *
+ *   φ = W · [p₀, up(p₁), up(p₂), y, x] + b = W₀p₀ + up(W₁p₁) + up(W₂p₂) + W_y y + W_x x + b
+ *
+ * A 1 × 1 convolution and a resize commute, so each map is convolved at its own size: a quarter of the work, and nothing has the
+ * width of all maps at the size of the finest.
+ */
+import {
+  add,
+  avgPool2d,
+  cast,
+  conv2d,
+  type Device,
+  interpolateSum,
+  mul,
+  noGrad,
+  slice,
+  type Tensor,
+} from "../core/index.ts";
+import { type Build, Conv2d, Module } from "../models/index.ts";
+
+export interface DescriptorShape {
+  /** Channels of each map. */
+  readonly channels: readonly number[];
+  /** Channels of the result. */
+  readonly width: number;
+  /** Pixels along a side of the finest map; 2 or more. */
+  readonly side: number;
+}
+
+/** What `layer` is in the reference's checkpoints: a convolution inside a convolution of which nothing is used. */
+const used = "layer.conv";
+
+export class Descriptor extends Module {
+  readonly conv: Conv2d;
+  /** First row of the weight for each map, and for the coordinates. */
+  readonly #first: readonly number[];
+  /** `[1, side, side, 2]` */
+  readonly #places: Tensor;
+
+  constructor(build: Build, { channels, width, side }: DescriptorShape) {
+    super();
+    const first = [0];
+    for (const [i, count] of channels.entries()) first.push((first[i] as number) + count);
+    const all = first.at(-1) as number;
+    this.conv = this.child(used, new Conv2d(build, all + 2, width, { kernelSize: 1 }));
+    this.#first = first;
+    this.#places = coordinates(build.device, side).keep();
+  }
+
+  /**
+   * @param maps `[N, h, w, C]` of each level, finest first, as `pooled` gives them
+   * @returns `[N, side, side, width]`
+   */
+  forward(maps: readonly Tensor[]): Tensor {
+    const { weight, bias } = this.conv;
+    const rows = (i: number) => slice(weight, 2, this.#first[i] as number, this.#first[i + 1]);
+    const [finest, ...coarser] = maps.map((x, i) => conv2d(x, rows(i)));
+    const fixed = conv2d(this.#places, rows(maps.length), bias);
+    return interpolateSum(add(finest as Tensor, fixed), coarser);
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#places.dispose();
+  }
+}
+
+/**
+ * Means over 3 × 3 pixels, of which those outside are zeros; f32.
+ * @param byChannels divides each map by its number of channels
+ */
+export function pooled(levels: readonly Tensor[], byChannels: boolean): Tensor[] {
+  return noGrad(() =>
+    levels.map((x) => {
+      const y = cast(avgPool2d(x, { kernelSize: 3, stride: 1, padding: 1 }), "f32");
+      return byChannels ? mul(y, 1 / (x.shape[3] as number)) : y;
+    }),
+  );
+}
+
+/** Rows from −1 to 1, then columns. */
+export function coordinates(device: Device, side: number): Tensor {
+  const at = (i: number) => (2 * i) / (side - 1) - 1;
+  const values = new Float32Array(side * side * 2);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) values.set([at(y), at(x)], 2 * (y * side + x));
+  }
+  return device.tensor(values, [1, side, side, 2]);
+}
