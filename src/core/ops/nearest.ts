@@ -28,7 +28,7 @@ export interface NearestOptions {
  * values f32 and indices i32, `[…, M, k]`. Of equal distances the first row comes first; NaN comes last. The values are those of
  * `cdist` bit for bit and have its gradient, along the chosen pairs only. Result and memory: `maxBytes` changes the memory only.
  *
- * With `by: "product"` rows are chosen by ‖b‖² − 2ab, four times as fast and with memory for M + N rows, where k is at most 16 (else, and
+ * With `by: "product"` rows are chosen by ‖b‖² − 2ab, several times as fast and with memory for M + N rows, where k is at most 16 (else, and
  * where b as f32 is too big for one buffer, as by default). At least k + 2 are chosen, and the k of them that are nearest by their
  * differences are the result, so values and order are as exact; but a row may be missed if more than two others are as near as it within
  * the product's rounding, about 2⁻²⁴ of ‖a − c‖ ‖b − c‖, c being the middle of b.
