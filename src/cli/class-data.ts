@@ -21,6 +21,7 @@ import { LoupeError } from "../error.ts";
 import type { DataChoice } from "./data-choice.ts";
 import { defined } from "./defined.ts";
 import { reportFindings } from "./findings.ts";
+import type { Method } from "./method.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Test images that do not lie in the folder of the training images have a root of their own. */
@@ -144,6 +145,20 @@ export function requireTraining(
     const next = "repair them and their masks, or draw others with --split-seed";
     throw new LoupeError("data", `mode ${mode}: ${rule}; ${next}`);
   }
+}
+
+/** Throws `data` for defective images where the method would take them for good ones. */
+export function refuseDefective(
+  { root, train }: Pick<Dataset, "root" | "train">,
+  { name, learnsDefects }: Pick<Method, "name" | "learnsDefects">,
+): void {
+  const defective = train.filter(({ label }) => label === 1);
+  const [first] = defective;
+  if (learnsDefects || !first) return;
+  const count = `${defective.length} of ${train.length} training images are defective`;
+  const what = `${count}, such as ${relative(root, first.path)}, but ${name} learns from good images alone`;
+  const next = "take them out of the training images (--mode unsupervised does), or train cdo";
+  throw new LoupeError("data", `${root}: ${what}; ${next}`);
 }
 
 /** SHA-256 over names and sizes of the training images, and of the masks of real anomalies: has the data set changed since? */

@@ -17,8 +17,11 @@ export interface Invocation {
   readonly terminal: Terminal;
   /** A flag as it was given, unchecked; for the few decisions that come before `read`. */
   peek(key: string): unknown;
-  /** Flags and config file, checked against these settings. */
-  read<S extends Settings>(settings: S): Promise<Told<S>>;
+  /** Flags and config file, checked against these settings. `refuse`: what is said of flags (keys) that the command has besides. */
+  read<S extends Settings>(
+    settings: S,
+    refuse?: (foreign: readonly string[]) => string,
+  ): Promise<Told<S>>;
 }
 
 export interface CommandSpec {

@@ -6,6 +6,8 @@ import { dataIndex } from "./data-index.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { features } from "./features.ts";
+import { fodDistanceMaps } from "./fod-distance-maps.ts";
+import { fodReference } from "./fod-reference.ts";
 import { metrics } from "./metrics.ts";
 import { predict } from "./predict.ts";
 import { preview } from "./preview.ts";
@@ -25,6 +27,8 @@ const working: readonly CommandSpec[] = [
   compare,
   preview,
   features,
+  fodReference,
+  fodDistanceMaps,
   dataCheck,
   dataDemo,
   dataIndex,

@@ -38,6 +38,13 @@ export function flag<T extends z.ZodType>(
   return optional;
 }
 
+/** The same setting with a word before its description. */
+export function labelled(label: string, field: z.ZodType): z.ZodType {
+  const copy = field.describe(`${label}: ${jsonOf(field).description}`);
+  helps.add(copy, helps.get(field) ?? {});
+  return copy;
+}
+
 /** A whole number from `least` on. */
 export const whole = (least: number) => z.int().min(least);
 

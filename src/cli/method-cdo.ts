@@ -15,7 +15,17 @@ import { defined } from "./defined.ts";
 import { withScores } from "./difficulty-scores.ts";
 import { flag, whole } from "./flags.ts";
 import { type Method, ownSettings } from "./method.ts";
-import { backbone, batchSize, epochs, imageSize, precision } from "./options.ts";
+import {
+  backbone,
+  batchSize,
+  epochs,
+  imageSize,
+  learningRate,
+  precision,
+  scoreRatio,
+  sigma,
+  weightDecay,
+} from "./options.ts";
 
 /** Every key of the config is here, or this does not compile. */
 type CdoFields = Record<
@@ -42,13 +52,13 @@ const cdoSettings = z.strictObject({
     "default: adam in version 2025, adamw in 2023",
     { value: "name" },
   ),
-  learningRate: flag(z.number().gt(0), "learning rate of the first step", { value: "rate" }),
+  learningRate,
   betas: flag(z.array(z.number().min(0).lt(1)).length(2), "of adam and adamw", {
     value: "number",
     rule: "two numbers from 0 to below 1",
   }),
   momentum: flag(z.number().min(0).lt(1), "of sgd; default 0.9", { value: "number" }),
-  weightDecay: flag(z.number().min(0), "pull of the weights towards 0", { value: "number" }),
+  weightDecay,
   lrSchedule: flag(
     z.enum(["step", "exponential", "cosine", "constant"]),
     "how the learning rate falls; default: step in version 2025, exponential in 2023",
@@ -81,12 +91,8 @@ const cdoSettings = z.strictObject({
   oom: flag(z.boolean(), "no overlap optimisation: every pixel weighs the same", { on: true }),
   mom: flag(z.boolean(), "no margin optimisation: train without synthetic anomalies", { on: true }),
   detour: flag(z.boolean(), "don't pass training images through 1024 × 1024", { on: true }),
-  sigma: flag(z.number().min(0), "blur of the maps, pixels; 0: none", { value: "pixels" }),
-  scoreRatio: flag(
-    z.number().min(0).max(1),
-    "image score: mean of this share of the largest pixels; 0: the maximum",
-    { value: "share" },
-  ),
+  sigma,
+  scoreRatio,
   mapMode: flag(z.enum(["add", "mul", "concat"]), "how the maps of the levels are joined", {
     value: "mode",
   }),
@@ -126,14 +132,13 @@ export const cdo: Method = {
   config: (settings) => {
     const {
       methodVersion: version,
-      precision,
       curriculum,
       augmRed,
       ...rest
     } = ownSettings(settings, cdoSettings);
     const given = {
       ...rest,
-      ...defined({ version, precision: precision === "auto" ? undefined : precision }),
+      ...defined({ version }),
       ...defined({ curriculum: cdoCurriculum(curriculum, augmRed) }),
     };
     const config = cdoConfig(given as Partial<CdoConfig>);

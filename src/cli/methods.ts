@@ -2,8 +2,10 @@
 import { LoupeError } from "../error.ts";
 import type { Method } from "./method.ts";
 import { cdo } from "./method-cdo.ts";
+import { cfa } from "./method-cfa.ts";
+import { fod } from "./method-fod.ts";
 
-export const methods: readonly Method[] = [cdo];
+export const methods: readonly Method[] = [cdo, cfa, fod];
 
 /** @throws LoupeError `config` with the list of methods */
 export function findMethod(name: string | undefined): Method {

@@ -38,6 +38,20 @@ export const epochs = flag(whole(0), "epochs of training", { value: "number" });
 export const batchSize = flag(whole(1), "images a step; less needs less GPU memory", {
   value: "number",
 });
+export const learningRate = flag(z.number().gt(0), "learning rate of the first step", {
+  value: "rate",
+});
+export const weightDecay = flag(z.number().min(0), "pull of the weights towards 0", {
+  value: "number",
+});
+export const sigma = flag(z.number().min(0), "blur of the maps, pixels; 0: none", {
+  value: "pixels",
+});
+export const scoreRatio = flag(
+  z.number().min(0).max(1),
+  "image score: mean of this share of the largest pixels; 0: the maximum",
+  { value: "share" },
+);
 export const seed = flag(whole(0), "seed of everything random; default 1", { value: "number" });
 export const adapter = flag(text(), "GPU to use, by part of its name; default: the fastest", {
   value: "name",

@@ -85,8 +85,8 @@ function addCommand(
   const examples = spec.examples.map((line) => `  $ ${line}`).join("\n");
   command.addHelpText("after", `\nExamples:\n${examples}\n\n${exitCodeHelp}`);
   command.action(async () => {
-    const read: Parameters<CommandSpec["run"]>[0]["read"] = (settings) =>
-      readSettings(command, settings);
+    const read: Parameters<CommandSpec["run"]>[0]["read"] = (settings, refuse) =>
+      readSettings(command, settings, refuse);
     const peek = (key: string): unknown => {
       const value = command.getOptionValueSource(key) === "cli" && command.getOptionValue(key);
       return value === false ? undefined : value;

@@ -2,9 +2,10 @@
  * The plan of an experiment: settings × data sets × classes × seeds, from one JSON file or from flags. Everything wrong with it is
  * found before the first job begins, and named with the setting it stands in.
  */
-import { dirname, isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { LoupeError } from "../error.ts";
+import { writeWhole } from "./files.ts";
 import type { Method } from "./method.ts";
 import { findMethod, methods } from "./methods.ts";
 import {
@@ -181,7 +182,8 @@ function methodOf(where: string, name: unknown): Method {
 }
 
 /** Settings that are paths always, and those that may be names too. */
-const paths: readonly string[] = ["meta", "testData"];
+const files = methods.flatMap(({ inputs }) => Object.keys(inputs?.settings.shape ?? {}));
+const paths: readonly string[] = ["meta", "testData", ...files];
 const looksLikePath = (text: string) => /[\\/]|\.(safetensors|pth|pt|bin|ckpt)$/i.test(text);
 
 function withPaths(set: Readonly<Record<string, unknown>>, at: (path: string) => string) {
@@ -223,4 +225,18 @@ function requireDistinct({ where, data, seeds, settings }: Plan): void {
   );
   refuse("seeds", seeds.map(String));
   for (const { name, classes = [] } of data) refuse(`data "${name}": class`, classes);
+}
+
+/** Where the plan of an experiment lies. */
+export const planFile = (folder: string): string => join(folder, "plan.json");
+
+/** Beside the runs lies what they are runs of, with this machine's folders and the classes that were found. */
+export async function writePlan(
+  folder: string,
+  { name, base, data, seeds, settings }: Plan,
+  classes: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  const sets = data.map((entry) => ({ ...entry, classes: classes.get(entry.name) }));
+  const plan = { name, base, data: sets, seeds, settings };
+  await writeWhole(planFile(folder), `${JSON.stringify(plan, null, 2)}\n`);
 }

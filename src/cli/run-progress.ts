@@ -7,20 +7,23 @@ import { isDone, type Outcome } from "./run-worker.ts";
 export class JobProgress {
   readonly #total: number;
   readonly #work: Work;
+  readonly #goOn: string;
   #spent = 0;
   #trained = 0;
   /** Finished before, and not told of yet. */
   #skipped = 0;
   #isWaiting = false;
 
-  constructor(total: number, work: Work) {
+  /** @param goOn how to go on after a stop */
+  constructor(total: number, work: Work, goOn: string) {
     this.#total = total;
     this.#work = work;
+    this.#goOn = goOn;
   }
 
   stopped(outcomes: ReadonlyMap<Job, Outcome>): string {
     const done = [...outcomes.values()].filter(({ state }) => isDone(state)).length;
-    return `stopped with ${done} of ${this.#total} jobs finished; the same command goes on`;
+    return `stopped with ${done} of ${this.#total} jobs finished; ${this.#goOn}`;
   }
 
   tell(job: Job, outcome: Outcome, outcomes: ReadonlyMap<Job, Outcome>, time: number): void {

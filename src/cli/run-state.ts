@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { findWeights } from "../models/index.ts";
@@ -97,9 +97,20 @@ export async function differences(job: Job, record: TrainRecord): Promise<string
   if (!(await isSameWeights(job, record))) {
     compare("weights", record.weights.source, weightsFor(method, settings, job.config));
   }
+  for (const key of Object.keys(method.inputs?.settings.shape ?? {})) {
+    const there = record.inputs?.[key]?.path;
+    const here = (settings as Readonly<Record<string, unknown>>)[key];
+    if (!isNamed(there, here)) compare(key, there, here);
+  }
   if (record.method === method.name) compareConfigs(job, record, compare);
   return wrong;
 }
+
+/** A file, or a folder that it lies in; where that is may differ from machine to machine. */
+const isNamed = (there: string | undefined, here: unknown) =>
+  there !== undefined &&
+  typeof here === "string" &&
+  [basename(there), basename(dirname(there))].includes(basename(here));
 
 /** How the data are chosen and divided; where they lie may differ from machine to machine. */
 function compareChoices({ settings, classes }: Job, record: TrainRecord, compare: Compare): void {

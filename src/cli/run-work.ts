@@ -9,16 +9,24 @@ import { JobProgress } from "./run-progress.ts";
 import { type Outcome, Worker } from "./run-worker.ts";
 import type { SharedGpu } from "./shared-gpu.ts";
 
+export interface Telling {
+  /** What each training says is shown too; default: its warnings and errors. */
+  readonly isLoud?: boolean;
+  /** How to go on after a stop. */
+  readonly goOn?: string;
+}
+
 /** @throws Interrupted after saving; LoupeError `device` when no GPU can be opened */
 export async function workThrough(
   jobs: readonly Job[],
   output: string,
   gpu: SharedGpu,
   work: Work,
+  { isLoud = false, goOn = "the same command goes on" }: Telling = {},
 ): Promise<Map<Job, Outcome>> {
   const outcomes = new Map<Job, Outcome>();
-  const worker = new Worker(output, gpu, work);
-  const progress = new JobProgress(jobs.length, work);
+  const worker = new Worker(output, gpu, work, isLoud);
+  const progress = new JobProgress(jobs.length, work, goOn);
   const go = async (job: Job) => {
     work.interrupt.check(progress.stopped(outcomes));
     const started = work.terminal.now();

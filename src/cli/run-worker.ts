@@ -42,13 +42,16 @@ export class Worker {
   readonly #output: string;
   readonly #gpu: SharedGpu;
   readonly #work: Work;
+  readonly #isLoud: boolean;
   /** The last one: jobs with the same weights follow each other. */
   #teacher: { readonly weights: string; readonly teacher: Teacher } | undefined;
 
-  constructor(output: string, gpu: SharedGpu, work: Work) {
+  /** @param isLoud show what a training says, not only what it warns of */
+  constructor(output: string, gpu: SharedGpu, work: Work, isLoud: boolean) {
     this.#output = output;
     this.#gpu = gpu;
     this.#work = work;
+    this.#isLoud = isLoud;
   }
 
   async job(job: Job): Promise<Outcome> {
@@ -72,7 +75,8 @@ export class Worker {
   }
 
   async #train(job: Job, path: string, lost: AbortSignal): Promise<Outcome> {
-    const terminal = this.#work.terminal.quiet(labelOf(job));
+    const { terminal: loud } = this.#work;
+    const terminal = this.#isLoud ? loud : loud.quiet(labelOf(job));
     const work = { ...this.#work, terminal, interrupt: orLost(this.#work.interrupt, lost) };
     for (let isSecond = false; ; isSecond = true) {
       const device = await this.#gpu.open().catch((cause: unknown) => {

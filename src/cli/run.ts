@@ -1,17 +1,23 @@
 /** `loupe run`: an experiment over settings, data sets, classes and seeds, and its tables. */
 import { existsSync, statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { z } from "zod";
 import { LoupeError } from "../error.ts";
 import type { CommandSpec, Invocation } from "./command.ts";
-import { writeWhole } from "./files.ts";
 import { flag, flagName, whole } from "./flags.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { findMethod, methods } from "./methods.ts";
 import { adapter, classes, memoryLimit, output, plans } from "./options.ts";
 import { seeCells } from "./run-cells.ts";
 import { classesOf, type Job, jobsOf } from "./run-jobs.ts";
-import { checkPlan, type NamedFolder, type Plan, readPlan } from "./run-plan.ts";
+import {
+  checkPlan,
+  type NamedFolder,
+  type Plan,
+  planFile,
+  readPlan,
+  writePlan,
+} from "./run-plan.ts";
 import { pictures, planSettings, settable } from "./run-plan-form.ts";
 import { describeJobs, describeTables } from "./run-report.ts";
 import { partOf, type Shard, shardOf, shardPattern } from "./run-shard.ts";
@@ -83,7 +89,7 @@ Several processes may work on one --output. A class that fails is told and the r
     const see = () => seeCells(jobs, [folder, ...(given.merge ?? [])], call.terminal);
     if (given.dryRun) return describeJobs(partOf(await see(), shard), jobs.length, shard);
     await warnOfOthers(folder, plan, call.terminal);
-    await savePlan(folder, plan, found);
+    await writePlan(folder, plan, found);
     if (given.collect) return describeTables(await writeTables(folder, see), folder);
     const outcomes = await work(jobs, shard, folder, given, call.terminal);
     return describeTables(await writeTables(folder, see), folder, outcomes);
@@ -123,7 +129,7 @@ async function readAll(call: Invocation): Promise<Told> {
   const [target = ""] = call.args;
   if (methods.some(({ name }) => name === target)) return planFromFlags(call, target);
   const isFolder = existsSync(target) && statSync(target).isDirectory();
-  const path = isFolder ? join(target, "plan.json") : target;
+  const path = isFolder ? planFile(target) : target;
   if (!existsSync(path)) {
     const list = methods.map(({ name }) => name).join(", ");
     const what = isFolder
@@ -190,7 +196,7 @@ function withOutput(given: Ways): Ways & { readonly output: string } {
 
 /** The tables are of this plan: what an earlier one had besides is told. */
 async function warnOfOthers(folder: string, plan: Plan, terminal: Terminal): Promise<void> {
-  const path = join(folder, "plan.json");
+  const path = planFile(folder);
   if (!existsSync(path)) return;
   const before = await readPlan(path).catch(() => undefined); // of a plan that is damaged nothing is known
   const names = ({ settings, data, seeds }: Plan) => [
@@ -202,15 +208,4 @@ async function warnOfOthers(folder: string, plan: Plan, terminal: Terminal): Pro
   if (gone.length === 0) return;
   const rest = "its runs stay, but the tables there will be of this plan alone";
   terminal.warn(`${path}: was a plan with ${gone.join(", ")}, which this one has not; ${rest}`);
-}
-
-/** Beside the runs lies what they are runs of, with this machine's folders and the classes that were found. */
-async function savePlan(
-  folder: string,
-  { name, base, data, seeds, settings }: Plan,
-  classes: ReadonlyMap<string, readonly string[]>,
-): Promise<void> {
-  const sets = data.map((entry) => ({ ...entry, classes: classes.get(entry.name) }));
-  const plan = { name, base, data: sets, seeds, settings };
-  await writeWhole(join(folder, "plan.json"), `${JSON.stringify(plan, null, 2)}\n`);
 }

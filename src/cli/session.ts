@@ -99,9 +99,10 @@ export function createDetector(
   config: Readonly<Record<string, unknown>>,
   teacher: Teacher,
   seed: number,
+  inputs?: StateDict,
 ): Detector {
   return withWeightsNamed(teacher, () =>
-    method.create({ device, config, teacher: teacher.state, seed }),
+    method.create({ device, config, teacher: teacher.state, inputs, seed }),
   );
 }
 

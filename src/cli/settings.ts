@@ -19,23 +19,30 @@ export interface Told<S extends Settings> {
 
 const mostConfigBytes = 1 << 20;
 
-/** @throws LoupeError `config` that lists everything wrong with the values; `io` when the config file can't be read */
+/**
+ * @param refuse what is said of keys given on the command line that the command has, but not with this schema
+ * @throws LoupeError `config` that lists everything wrong with the values; `io` when the config file can't be read
+ */
 export async function readSettings<S extends Settings>(
   command: Command,
   schema: S,
+  refuse: (foreign: readonly string[]) => string = notOfMethod,
 ): Promise<Told<S>> {
   const path = command.opts().config as string | undefined;
   const inFile = path === undefined ? {} : await readConfig(path, schema);
   const onLine = givenFlags(command, schema);
   const foreign = foreignFlags(command, schema);
   if (foreign.length > 0) {
-    throw new LoupeError("config", `${foreign.join(", ")}: not an option of this method`);
+    throw new LoupeError("config", refuse(foreign));
   }
   const written = (key: string) =>
     key in onLine ? nameOf(key, onLine[key]) : `${key} in ${path ?? "the config file"}`;
   const given = { ...inFile, ...onLine };
   return { settings: checkValues(schema, given, written), given, written };
 }
+
+const notOfMethod = (foreign: readonly string[]) =>
+  `${foreign.map(flagName).join(", ")}: not an option of this method`;
 
 const nameOf = (key: string, value: unknown) =>
   value === false ? flagName(key).replace(/^--/, "--no-") : flagName(key);
@@ -53,8 +60,7 @@ function foreignFlags(command: Command, schema: Settings): string[] {
   return command.options
     .map((option) => option.attributeName())
     .filter((key) => !ownFlags.includes(key) && !(key in schema.shape))
-    .filter((key) => command.getOptionValueSource(key) === "cli")
-    .map(flagName);
+    .filter((key) => command.getOptionValueSource(key) === "cli");
 }
 
 /** Flags of every command that are no settings. */

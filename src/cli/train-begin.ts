@@ -1,16 +1,21 @@
 /** A new run of `loupe train`: from images and weights to a finished run folder. */
 import { rm, rmdir } from "node:fs/promises";
-import type { Device } from "../core/index.ts";
 import { framingOf, imagesPerEpoch } from "../data/index.ts";
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
+import {
+  fingerprint,
+  openData,
+  type RunData,
+  refuseDefective,
+  requireTraining,
+} from "./class-data.ts";
 import { choiceOf, type DataChoice } from "./data-choice.ts";
 import type { RecordedData } from "./data-options.ts";
 import { describeEnvironment } from "./environment.ts";
 import { choosePrecision, wantedPrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
-import { randomTeacher } from "./random-teacher.ts";
+import { completeTeacher } from "./random-teacher.ts";
 import { RunLog } from "./run-log.ts";
 import { collectSaid } from "./said.ts";
 import { createDetector, type Teacher } from "./session.ts";
@@ -42,11 +47,15 @@ export async function beginRun(
   const reading = { label: place.className, maskThreshold: settings.maskThreshold };
   const dataset = await openData(choice, reading, terminal);
   requireTraining(dataset, choice.mode);
+  refuseDefective(dataset, method);
   planThreshold(settings.threshold, dataset);
   const precision = choosePrecision(wantedPrecision(settings), device, terminal);
   const config = method.config({ ...settings, precision });
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
-  using detector = disposable(createDetector(method, device, config, known, seed));
+  const weights = String(known.record.sha256);
+  const of = { settings, config, className: place.className, weights };
+  const inputs = await method.inputs?.load(of);
+  using detector = disposable(createDetector(method, device, config, known, seed, inputs?.state));
   const { sampler } = settings;
   detector.checkTraining(imagesPerEpoch(samplingOf(dataset.train, detector, sampler)));
   interrupt.check(work.stopped);
@@ -60,6 +69,7 @@ export async function beginRun(
     seed,
     data: await describeData(dataset, choice, place, settings),
     weights: known.record,
+    inputs: inputs?.record ?? null,
     environment: { ...describeEnvironment(device), started: new Date().toISOString() },
     options,
   };
@@ -83,23 +93,6 @@ function refuseExisting(path: string, overwrite: boolean): void {
   if (overwrite || !isRun(path)) return;
   const next = "--resume goes on with it, --overwrite starts anew; or give another --output";
   throw new LoupeError("io", `${path}: there is a run already; ${next}`);
-}
-
-/** A random network gets its statistics from the images. */
-async function completeTeacher(
-  teacher: Teacher,
-  config: Readonly<Record<string, unknown>>,
-  { device, dataset, seed }: { device: Device; dataset: RunData; seed: number },
-): Promise<Teacher> {
-  if (teacher.state) return teacher;
-  const { backbone, imageSize, batchSize } = config as {
-    backbone: string;
-    imageSize: number;
-    batchSize: number;
-  };
-  const options = { backbone, size: imageSize, batchSize, seed };
-  const state = await randomTeacher(device, dataset.train, options);
-  return { state, record: { ...teacher.record, seed, statistics: "training images" } };
 }
 
 /** Removes what a run writes before its first step, and the folder if nothing else is in it. */

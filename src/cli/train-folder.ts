@@ -89,6 +89,6 @@ export function safeName(name: string): string {
 }
 
 /** The first of `<start>-1`, `<start>-2`, … that does not exist. */
-function freeFolder(start: string): string {
+export function freeFolder(start: string): string {
   for (let n = 1; ; n++) if (!existsSync(`${start}-${n}`)) return `${start}-${n}`;
 }

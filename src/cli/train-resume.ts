@@ -1,9 +1,11 @@
 /** A stopped run of `loupe train` goes on under its own settings, on the images it began with. */
 import { RunFolder } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
+import type { StateDict } from "../models/index.ts";
 import { fingerprint, openData, type RunData, requireTraining } from "./class-data.ts";
 import { recordedChoice } from "./data-choice.ts";
 import { describeEnvironment } from "./environment.ts";
+import type { Method } from "./method.ts";
 import { recordedPlans } from "./plans.ts";
 import { requireSamePrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
@@ -66,7 +68,8 @@ export async function resumeRun(
   const { seed } = record;
   const config = resumedConfig(record, method, told);
   requireSamePrecision(place.path, config, device);
-  const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model };
+  const inputs = checkpoint ? undefined : await inputsOf(record, method, config); // they are in the model
+  const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model, inputs };
   using detector = disposable(method.create({ device, config, seed, ...saved }));
   if (checkpoint) detector.loadTrainingState(checkpoint.training);
   const { epoch, step } = checkpoint?.progress ?? { epoch: 0, step: 0 };
@@ -86,6 +89,25 @@ export async function resumeRun(
     options: evaluationOf(options),
   };
   return await finishRun(job, place, work);
+}
+
+/** The files that the run was begun with, where it came to no checkpoint. Throws `io` when they are others now. */
+async function inputsOf(
+  { inputs, data, weights }: TrainRecord,
+  method: Method,
+  config: Readonly<Record<string, unknown>>,
+): Promise<StateDict | undefined> {
+  const entries = Object.entries(inputs ?? {});
+  if (entries.length === 0) return undefined;
+  const settings = Object.fromEntries(entries.map(([key, { path }]) => [key, path]));
+  const about = { className: data.class, weights: String(weights.sha256) };
+  const loaded = await method.inputs?.load({ settings, config, ...about });
+  for (const [key, { path, sha256 }] of entries) {
+    if (loaded?.record[key]?.sha256 === sha256) continue;
+    const rule = "is not the file that the run was started with";
+    throw new LoupeError("io", `${path}: ${rule}; restore it or start another run`);
+  }
+  return loaded?.state;
 }
 
 /** The run's images, where they are now; they must be those that it began with. */

@@ -105,7 +105,7 @@ async function prepare(detector: Detector, { terminal, interrupt, stopped }: Wor
 }
 
 /** Who watches sees how far a method is that looks at the images before it trains, and can stop it. */
-function watched(set: TrainingSet, { terminal, interrupt, stopped }: Work): TrainingSet {
+export function watched(set: TrainingSet, { terminal, interrupt, stopped }: Work): TrainingSet {
   return {
     ...set,
     tell: (message) => terminal.warn(message),

@@ -1,13 +1,13 @@
 /** The settings of `loupe train`, what of them a run records, and which of them a resumed run may not change. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { Framing } from "../data/index.ts";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { protocolNames, protocolNeeds } from "../metrics/index.ts";
 import { dataChoices, type RecordedData, recordedData } from "./data-options.ts";
-import { flag, type Settings, whole } from "./flags.ts";
-import type { Method } from "./method.ts";
+import { flag, labelled, type Settings, whole } from "./flags.ts";
+import type { InputsRecord, Method } from "./method.ts";
 import { findMethod, methods } from "./methods.ts";
 import {
   adapter,
@@ -77,13 +77,37 @@ export const commonSettings = z.strictObject(common);
 
 /** What `loupe train <method>` and its config file may say. */
 export function trainSettings(method: Method) {
-  return z.strictObject({ ...common, ...method.settings.shape }) as typeof commonSettings;
+  return z.strictObject({ ...common, ...ownShape(method) }) as typeof commonSettings;
 }
 
-/** The flags of all methods together. */
-export const allTrainSettings: Settings = z.strictObject(
-  Object.assign({}, common, ...methods.map((m) => m.settings.shape)) as typeof common,
-);
+/** The method's own settings and files. */
+const ownShape = ({ settings, inputs }: Method): Settings["shape"] => {
+  return { ...settings.shape, ...inputs?.settings.shape };
+};
+
+/** The flags of all methods together; of one that some have, the description says which. */
+export const allTrainSettings: Settings = z.strictObject({ ...common, ...shapeOfAll() });
+
+function shapeOfAll(): Settings["shape"] {
+  const keys = new Set(methods.flatMap((method) => Object.keys(ownShape(method))));
+  const pairs = [...keys].map((key) => {
+    const having = methods.filter((method) => key in ownShape(method));
+    const field = ownShape(having[0] as Method)[key] as z.ZodType;
+    const names = having.map(({ name }) => name).join(", ");
+    return [key, having.length === methods.length ? field : labelled(names, field)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** What all methods can be told. */
+export const sharedTrainSettings = z.strictObject({
+  ...common,
+  ...Object.fromEntries(
+    Object.entries((methods[0] as Method).settings.shape).filter(([key]) =>
+      methods.every((method) => key in ownShape(method)),
+    ),
+  ),
+}) as typeof commonSettings;
 
 export type TrainTold = Told<typeof commonSettings>;
 export type TrainSettings = z.infer<typeof commonSettings>;
@@ -102,6 +126,7 @@ const recordedName = z.looseObject({
   name: z.string().min(1).optional(),
   role: z.enum(["baseline", "treatment", "control"]).nullish(),
   framing: recordedFraming.optional(),
+  inputs: z.record(z.string(), z.looseObject({ path: z.string(), sha256: z.string() })).nullish(),
 });
 
 /** The name of an experiment that was given none. */
@@ -116,6 +141,8 @@ export interface TrainRecord extends RunRecord {
   readonly role: "baseline" | "treatment" | "control" | null;
   /** How images became what the network sees and maps are of. */
   readonly framing: Framing;
+  /** Files of the method's own that its training read. */
+  readonly inputs: InputsRecord | null;
   readonly data: RecordedData;
   readonly options: Readonly<z.infer<typeof recordedOptions>>;
 }
@@ -128,8 +155,8 @@ export async function trainRecord(run: RunFolder): Promise<TrainRecord> {
   const options = recordedOptions.safeParse(record.options);
   if (data.success && options.success && named.success) {
     const { name = nameOf(record), role = null } = named.data;
-    const { framing = framingOfConfig(record.config) } = named.data;
-    return { ...record, name, role, framing, data: data.data, options: options.data };
+    const { framing = framingOfConfig(record.config), inputs = null } = named.data;
+    return { ...record, name, role, framing, inputs, data: data.data, options: options.data };
   }
   const issues = [data, options, named].flatMap(({ error }) => error?.issues ?? []);
   const part = !data.success ? "data." : !options.success ? "options." : "";
@@ -218,10 +245,13 @@ export function refuseConflicts(
   if ("precision" in before) {
     before.precision ??= "f32"; // runs from before there was a choice
   }
-  const wrong = [...deciding, ...masks, ...absent, ...own].flatMap((key) => {
-    const now = key in given ? method.settled(key, given[key]) : undefined;
+  const files = Object.keys(method.inputs?.settings.shape ?? {});
+  for (const key of files) before[key] = record.inputs?.[key]?.path;
+  const wrong = [...deciding, ...masks, ...absent, ...own, ...files].flatMap((key) => {
+    if (!(key in given)) return [];
+    const now = method.settled(key, given[key]);
     const then = method.settled(key, before[key]);
-    if (!(key in given) || same(key, now, then)) return [];
+    if (files.includes(key) ? isFileOf(now, then) : same(key, now, then)) return [];
     return [`${written(key)}: the run was started with ${show(then)}, not ${show(now)}`];
   });
   if (wrong.length === 0) return;
@@ -245,6 +275,10 @@ function same(key: string, now: unknown, before: unknown): boolean {
   }
   return JSON.stringify(now) === JSON.stringify(before);
 }
+
+/** The file, or the folder that it lies in. */
+const isFileOf = (now: unknown, path: unknown) =>
+  typeof path === "string" && [path, dirname(path)].includes(resolve(String(now)));
 
 const show = (value: unknown) =>
   value === null || value === undefined ? "none given" : JSON.stringify(value);

@@ -12,6 +12,7 @@ import type { Work } from "./predicting.ts";
 import { profiled } from "./profiled.ts";
 import { loadTeacher } from "./session.ts";
 import { sharedGpu } from "./shared-gpu.ts";
+import { everyMethod, trainEvery } from "./train-all.ts";
 import { beginRun } from "./train-begin.ts";
 import type { FinishedRun } from "./train-finish.ts";
 import { isRun, jointPlace, type Place, placesOf } from "./train-folder.ts";
@@ -29,7 +30,7 @@ export const train: CommandSpec = {
   name: "train",
   arguments: "[method]",
   summary: "Trains a method on good images, evaluates it and saves everything in a run folder",
-  description: `Methods: ${methods.map((m) => `${m.name}, ${m.summary}`).join("; ")}.
+  description: `Methods: ${methods.map((m) => `${m.name}, ${m.summary}`).join("; ")}. With "${everyMethod}" every one of them, each with its own defaults, and a table of what they find and what they take.
 Ctrl-C finishes the step and saves; --resume goes on to the same bits as without a stop.`,
   examples: [
     "loupe train cdo --data data/mvtec_ad --class bottle --backbone resnet18 --image-size 128 --epochs 10",
@@ -37,6 +38,10 @@ Ctrl-C finishes the step and saves; --resume goes on to the same bits as without
     "loupe train cdo --config bottle.json --seed 2 --output runs/bottle-seed-2",
     "loupe train cdo --data data/mvtec_ad --class bottle --mode semi10 --sampler balanced",
     "loupe train cdo --data data/mvtec_ad --class carpet --mode zero_shot --test-data data/visa --test-class candle",
+    "loupe train cfa --data data/mvtec_ad --class bottle --backbone resnet18 --protocol cfa",
+    "loupe train fod --data data/btad --class 01 --fit crop --batch-size 1",
+    "loupe train fod --data data/mvtec_ad --class bottle --reference-features bottle.safetensors",
+    "loupe train all --data data/mvtec_ad --class bottle --backbone resnet18 --epochs 10",
     "loupe train --resume runs/cdo-bottle-resnet18-1",
   ],
   settings: allTrainSettings,
@@ -44,11 +49,13 @@ Ctrl-C finishes the step and saves; --resume goes on to the same bits as without
     const { terminal } = call;
     using interrupt = listenForInterrupt(terminal, "finishing the step, then saving");
     const stopped = "stopped before the next class was begun";
-    return await trainAll(call, { terminal, interrupt, stopped }); // or Ctrl-C would be given back at once
+    const work = { terminal, interrupt, stopped };
+    const isAll = call.args[0] === everyMethod;
+    return await (isAll ? trainEvery(call, work) : trainMethod(call, work)); // or Ctrl-C would be given back at once
   },
 };
 
-async function trainAll(call: Invocation, work: Work): Promise<Outcome> {
+async function trainMethod(call: Invocation, work: Work): Promise<Outcome> {
   const target = call.peek("resume");
   const resumed = typeof target === "string" && target !== "" ? target : undefined;
   const record = resumed === undefined ? undefined : await recordOf(resumed);

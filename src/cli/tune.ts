@@ -9,7 +9,6 @@ import {
   keepPlans,
   type PlanCase,
   planTable,
-  program,
   type TunedCase,
   tune as tunePlans,
 } from "../core/index.ts";
@@ -67,7 +66,7 @@ export const tune: CommandSpec = {
     const open = () => openGpu({ ...(settings as DeviceSettings), plans: "none" }, terminal);
     const device = await open();
     try {
-      const cases = casesOf(device, method, settings);
+      const cases = await casesOf(device, method, settings);
       const results = await measure(device, cases, settings.budget, {
         terminal,
         open,
@@ -84,27 +83,18 @@ export const tune: CommandSpec = {
 };
 
 /** What a training step and predictions ask for. They are recorded, not run. */
-export function casesOf(
+export async function casesOf(
   device: Device,
   method: Method,
   settings: Readonly<Record<string, unknown>>,
-): readonly PlanCase[] {
+): Promise<readonly PlanCase[]> {
   const precision = settledPrecision(wantedPrecision(settings), device);
   const config = method.config({ ...settings, precision });
   const detector = method.create({ device, config, seed: 1 });
   try {
-    const { size } = detector.images;
-    const images = (n: number, channels: number) => {
-      return { shape: [n, size, size, channels], dtype: "f32" as const };
-    };
-    const { batchSize } = detector;
-    const at = { epoch: 0, iteration: 0, iterationsPerEpoch: 1 };
-    program(device, (x, masks) => detector.trainStep(x, masks, at)).plan(
-      images(batchSize, 3),
-      images(batchSize, 1),
-    );
-    for (const n of new Set([batchSize, predictedAtOnce])) {
-      program(device, (x) => detector.predict(x)).plan(images(n, 3));
+    detector.trainingMemory(); // plans the step, whatever it takes
+    for (const n of new Set([detector.batchSize, predictedAtOnce])) {
+      await detector.preparePrediction(n);
     }
     return device.planner.seen;
   } finally {

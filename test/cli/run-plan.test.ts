@@ -80,7 +80,7 @@ describe("a plan", () => {
     ],
     [{ settings: [{ name: "Plan.json" }] }, 'settings "Plan.json": is the name of a file there'],
     [{ base: { seed: 1 } }, 'p.json: base: "seed" stands in "seeds"'],
-    [{ base: { method: "cod" } }, 'p.json: base: method: must be one of cdo, got "cod"'],
+    [{ base: { method: "cod" } }, 'p.json: base: method: must be one of cdo, cfa, fod, got "cod"'],
     [{ seeds: [] }, /p\.json: seeds: /],
     [{ seeds: [1, 1] }, 'p.json: seeds "1" is there twice; name them apart'],
     [{ settings: [{ name: "x", role: "best" }] }, /p\.json: settings "x"\.role: /],
