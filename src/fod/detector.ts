@@ -30,16 +30,11 @@ import {
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
-import {
-  type Backbone,
-  createBackbone,
-  FeatureExtractor,
-  findBackbone,
-  type StateDict,
-} from "../models/index.ts";
+import { FeatureExtractor, type StateDict } from "../models/index.ts";
 import { type FodConfig, fodConfig } from "./config.ts";
 import { EpochMeans } from "./epoch-means.ts";
-import { type LevelInput, Levels } from "./levels.ts";
+import { createEncoder, inputsOf } from "./frozen.ts";
+import { Levels } from "./levels.ts";
 import { streamReference } from "./reference.ts";
 import { smoothed } from "./score.ts";
 import { tokensOf } from "./tokens.ts";
@@ -164,7 +159,7 @@ export class Fod implements Detector {
   trainStep(images: Tensor, _masks: Tensor, at: StepPosition): Tensor {
     this.#requireReference("trainStep");
     this.#requireSize("trainStep", images);
-    this.#levels.begin(this.learningRate());
+    this.#levels.begin(this.#config.learningRate);
     this.#means.stepsPerEpoch = at.iterationsPerEpoch;
     return this.#record ? this.#step(images) : this.#learn(images);
   }
@@ -198,10 +193,6 @@ export class Fod implements Detector {
   /** Means over the epoch of each level's rec, divergence (`target`, as the reference logs it) and entropies. */
   epochScalars(): Readonly<Record<string, number>> {
     return this.#means.scalars();
-  }
-
-  learningRate(): number {
-    return this.#config.learningRate;
   }
 
   prepareTraining(options: PrepareOptions = {}): Promise<void> {
@@ -309,34 +300,4 @@ export class Fod implements Detector {
     this.#levels.dispose();
     this.#encoder.dispose();
   }
-}
-
-function createEncoder(
-  device: Device,
-  { backbone }: FodConfig,
-  teacher: StateDict | undefined,
-  rng: Rng | undefined,
-): Backbone {
-  if (teacher) return createBackbone(backbone, { device, weights: teacher });
-  const build = { device, rng: rng?.fork("teacher") };
-  return findBackbone(backbone).create(build, { zeroInitLast: false });
-}
-
-/** Channels and grids of the levels of the config. */
-function inputsOf(
-  backbone: Backbone,
-  { levels, imageSize, intra, inter }: FodConfig,
-): LevelInput[] {
-  backbone.sizeCheck(imageSize, imageSize);
-  const sides = backbone.levelSides(imageSize);
-  return levels.map((k) => {
-    const side = sides[k] as number;
-    if (side < 2 && (intra || inter)) {
-      const stride = backbone.strides[k] as number;
-      const rule = `scores compare the tokens of an image, but ${backbone} has a single one at stride ${stride}`;
-      const next = `set imageSize above ${stride}, or leave level ${k} out`;
-      throw new LoupeError("config", `fod: imageSize is ${imageSize}: ${rule}; ${next}`);
-    }
-    return { channels: backbone.channels[k] as number, grid: [side, side] };
-  });
 }

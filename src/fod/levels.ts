@@ -1,38 +1,12 @@
-/** The networks of all levels with what moves them: a step of training, scores, and their state. */
-import { backward, type Device, type Rng, type Tensor, withPrecision } from "../core/index.ts";
+/** All levels together: a step of training, in which one may move the others; maps; and their state. */
+import type { Device, Rng, Tensor } from "../core/index.ts";
 import { prefixed, split } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import {
-  Adam,
-  GradScaler,
-  hostTensor,
-  matchState,
-  requireMatch,
-  type StateDict,
-} from "../models/index.ts";
+import { GradScaler, matchState, requireMatch, type StateDict } from "../models/index.ts";
 import type { FodConfig } from "./config.ts";
-import type { Grid } from "./embedding.ts";
-import { levelLoss } from "./losses.ts";
-import { LevelNetwork } from "./model.ts";
-import { layerName, referenceTokens, transposed } from "./reference.ts";
-import { scoredBranches, scoreMap, tokenScores } from "./score.ts";
+import { Level, type LevelInput } from "./level.ts";
+import { scoredBranches, scoreMap } from "./score.ts";
 
-/** What the frozen network gives on one of its levels. */
-export interface LevelInput {
-  readonly channels: number;
-  readonly grid: Grid;
-}
-
-interface Level {
-  /** Of the frozen network's, from 0. */
-  readonly index: number;
-  readonly network: LevelNetwork;
-  readonly optimiser: Adam;
-  /** `[1, L, C]`, where the inter branch is on. */
-  readonly reference: Tensor | undefined;
-}
-
-const levelPrefix = (index: number) => `level${index}.`;
 const referencePrefix = "reference.";
 const scalerPrefix = "scaler.";
 
@@ -57,11 +31,11 @@ export class Levels {
     this.#hasReference = !config.inter;
     const made: Level[] = [];
     this.#levels = made;
+    const [state, rng] = weights instanceof Map ? [weights] : [undefined, weights];
     try {
       if (config.precision === "f16") this.#scaler = new GradScaler(device);
-      for (const [i, input] of inputs.entries())
-        made.push(makeLevel(device, config, i, input, weights));
-      if (weights instanceof Map) this.loadModelState(weights);
+      inputs.forEach((input, i) => void made.push(new Level(device, config, i, input, rng)));
+      if (state) this.loadModelState(state);
     } catch (error) {
       this.dispose();
       throw error;
@@ -75,11 +49,11 @@ export class Levels {
 
   /** Parameters and the reference. */
   get bytes(): number {
-    return this.#levels.reduce((n, l) => n + l.network.bytes + (l.reference?.bytes ?? 0), 0);
+    return this.#levels.reduce((sum, level) => sum + level.bytes, 0);
   }
 
   get optimiserBytes(): number {
-    return this.#levels.reduce((n, { optimiser }) => n + optimiser.bytes, 0);
+    return this.#levels.reduce((sum, { optimiser }) => sum + optimiser.bytes, 0);
   }
 
   /** Before a step: what of it depends on the clock. */
@@ -93,24 +67,15 @@ export class Levels {
    * @returns what `toldNames` lists, of each level `[n]`
    */
   learn(tokens: readonly Tensor[]): Tensor[] {
-    const { intra, inter, optimisers, precision } = this.#config;
+    const scaler = this.#scaler;
     return this.#levels.map((level, i) => {
-      const { network, optimiser, reference } = level;
-      const x = tokens[i] as Tensor;
-      const made = withPrecision(precision, () => network.forward(x, reference, { intra, inter }));
-      const { total, told } = levelLoss(x, made, this.#config);
-      backward(total, this.#scaler?.currentScale(), { freeGraph: true });
-      const trained = network.trained().map(([, tensor]) => tensor);
-      const skip = this.#scaler?.unscale(trained).foundInf;
-      optimiser.step({ skip });
-      optimiser.zeroGrad();
-      if (optimisers === "shared") {
-        // reference: of levels whose gradients its zero_grad has left as zeros
-        for (const other of this.#levels) {
-          if (other !== level) other.optimiser.step({ skip, zero: true });
-        }
+      const { told, skip } = level.learn(tokens[i] as Tensor, scaler);
+      if (this.#config.optimisers === "shared") {
+        // reference: the gradients of the others that its zero_grad has left as zeros
+        const others = this.#levels.filter((other) => other !== level);
+        for (const { optimiser } of others) optimiser.step({ skip, zero: true });
       }
-      this.#scaler?.update();
+      scaler?.update();
       return told;
     });
   }
@@ -121,33 +86,21 @@ export class Levels {
    * @returns `[N, side, side]`
    */
   score(tokens: readonly Tensor[], side: number): Tensor {
-    const { precision } = this.#config;
     const compare = scoredBranches(this.#config);
-    const levels = this.#levels.map(({ network, reference }, i) => {
-      const x = tokens[i] as Tensor;
-      const scores = x.device.scope(() =>
-        tokenScores(
-          x,
-          withPrecision(precision, () => network.forward(x, reference, compare)),
-        ),
-      );
-      return { scores, grid: network.shape.grid };
-    });
-    return scoreMap(levels, side);
+    const scored = this.#levels.map((level, i) => ({
+      scores: level.score(tokens[i] as Tensor, compare),
+      grid: level.network.shape.grid,
+    }));
+    return scoreMap(scored, side);
   }
 
-  /** Names of the levels are the places in the frozen network; behind them the reference's, and reference features as its files. */
+  /** `level<k>.` and the reference code's names, k the place in the frozen network; `reference.` and the names of its files. */
   async modelState(): Promise<StateDict> {
-    const parts = await Promise.all(
-      this.#levels.map(async ({ index, network }) =>
-        prefixed(levelPrefix(index), await network.stateDict()),
-      ),
+    const parts = this.#levels.map(async ({ prefix, network }) =>
+      prefixed(prefix, await network.stateDict()),
     );
     const reference = this.#hasReference ? await this.referenceFeatures() : new Map();
-    return new Map([
-      ...parts.flatMap((part) => [...part]),
-      ...prefixed(referencePrefix, reference),
-    ]);
+    return joined([...(await Promise.all(parts)), prefixed(referencePrefix, reference)]);
   }
 
   /**
@@ -157,152 +110,94 @@ export class Levels {
    */
   loadModelState(state: StateDict): void {
     const [reference, own] = split(referencePrefix, state);
-    const levels = namedByLevel(own, this.#config.levels);
-    const stray = [...levels.keys()].find(
-      (name) => !this.#levels.some(({ index }) => name.startsWith(levelPrefix(index))),
-    );
-    if (stray !== undefined) {
-      const name = JSON.stringify(stray.slice(0, 100));
-      const known = this.#levels.map(({ index }) => levelPrefix(index)).join(", ");
-      const rule = `names here begin with ${known} or ${referencePrefix}, but one is ${name}`;
-      const next = "give the state of a fod run with the same levels";
-      throw new LoupeError("checkpoint", `FOD: ${rule}; ${next}`);
-    }
-    const tokens = reference.size > 0 ? this.#tokensOf("the model's state", reference) : undefined;
-    const parts = this.#levels.map(({ network, index }) => {
-      const [part] = split(levelPrefix(index), levels);
-      const names = { model: `${network}`, file: `${levelPrefix(index)}*` };
+    const named = this.#namedByLevel(own);
+    this.#refuseStray("state", [...named.keys()], [referencePrefix]);
+    const take =
+      reference.size > 0 ? this.#takeReference("the model's state", reference) : undefined;
+    const parts = this.#levels.map(({ prefix, network }) => {
+      const [part] = split(prefix, named);
+      const names = { model: `${network}`, file: `${prefix}*` };
       requireMatch(matchState(network.stateShapes(), part), names);
       return part;
     });
-    this.#levels.forEach(({ network }, i) => {
-      network.loadStateDict(parts[i] as StateDict);
-    });
-    if (tokens) this.#setReference(tokens);
+    this.#levels.forEach(({ network }, i) => void network.loadStateDict(parts[i] as StateDict));
+    take?.();
+  }
+
+  /** Names of a list of levels, `<place>.<name>`, as ours; others stay. */
+  #namedByLevel(state: StateDict): StateDict {
+    const places = new Set([...state.keys()].map((name) => /^(\d+)\./.exec(name)?.[1]));
+    if (places.size === 0 || places.has(undefined)) return state;
+    const { levels } = this.#config;
+    if (places.size !== levels.length) {
+      const rule = `it is a list of ${places.size}, but the config has ${levels.length} levels`;
+      const next = "set levels to those that it was trained with";
+      throw new LoupeError("checkpoint", `FOD: ${rule} (${levels.join(", ")}); ${next}`);
+    }
+    return joined(this.#levels.map(({ prefix }, i) => prefixed(prefix, split(`${i}.`, state)[0])));
+  }
+
+  /** Throws for a name that belongs to no level. */
+  #refuseStray(what: string, names: readonly string[], others: readonly string[] = []): void {
+    const prefixes = this.#levels.map(({ prefix }) => prefix);
+    const stray = names.find((name) => !prefixes.some((prefix) => name.startsWith(prefix)));
+    if (stray === undefined) return;
+    const known = [...prefixes, ...others].join(", ");
+    const rule = `names in its ${what} begin with ${known}, but one is`;
+    const next = "give that of a run with the same levels";
+    throw new LoupeError(
+      "checkpoint",
+      `FOD: ${rule} ${JSON.stringify(stray.slice(0, 100))}; ${next}`,
+    );
   }
 
   /** `layer<k>`: `[C, h · w]` of each level. */
   async referenceFeatures(): Promise<StateDict> {
-    const entries = this.#levels.flatMap(({ index, reference }) =>
-      reference ? [{ name: layerName(index), reference }] : [],
-    );
-    const read = entries.map(async ({ name, reference }) => {
-      const [, length, channels] = reference.shape as [number, number, number];
-      const data = transposed((await reference.data()) as Float32Array, length, channels);
-      return [name, hostTensor("f32", [channels, length], data)] as const;
-    });
-    return new Map(await Promise.all(read));
+    return joined(await Promise.all(this.#levels.map((level) => level.referenceFeatures())));
   }
 
   /**
    * @param features `layer<k>`: `[C, h · w]`, of each level; more may be there
    * @param file for messages
+   * @throws LoupeError `checkpoint` for others; nothing is changed then
    */
   loadReference(features: StateDict, file: string): void {
-    this.#setReference(this.#tokensOf(file, features));
+    this.#takeReference(file, features)();
   }
 
-  /** Checks everything before anything is changed. */
-  #tokensOf(file: string, features: StateDict) {
-    return this.#levels.map(({ index, network, reference }) => {
-      if (!reference) return undefined;
-      const { grid, channels } = network.shape;
-      const size = [grid[0] * grid[1], channels] as const;
-      return referenceTokens(file, features, layerName(index), size);
-    });
-  }
-
-  #setReference(tokens: readonly (Float32Array<ArrayBuffer> | undefined)[]): void {
-    this.#levels.forEach(({ reference }, i) => {
-      const data = tokens[i];
-      if (reference && data) reference.device.write(reference, data);
-    });
-    this.#hasReference = true;
+  #takeReference(file: string, features: StateDict): () => void {
+    const takes = this.#levels.map((level) => level.takeReference(file, features));
+    return () => {
+      for (const take of takes) take();
+      this.#hasReference = true;
+    };
   }
 
   async trainingState(): Promise<StateDict> {
-    const moments = await Promise.all(
-      this.#levels.map(async ({ index, optimiser }) =>
-        prefixed(levelPrefix(index), await optimiser.stateDict()),
-      ),
+    const moments = this.#levels.map(async ({ prefix, optimiser }) =>
+      prefixed(prefix, await optimiser.stateDict()),
     );
-    const scale = await this.#scaler?.stateDict();
-    return new Map([
-      ...moments.flatMap((part) => [...part]),
-      ...prefixed(scalerPrefix, scale ?? new Map()),
-    ]);
+    const scale = (await this.#scaler?.stateDict()) ?? new Map();
+    return joined([...(await Promise.all(moments)), prefixed(scalerPrefix, scale)]);
   }
 
   /** After `loadModelState`. */
   loadTrainingState(state: StateDict): void {
-    const [scale, others] = this.#scaler ? split(scalerPrefix, state) : [undefined, state];
+    const [scale, moments] = this.#scaler ? split(scalerPrefix, state) : [undefined, state];
     if (scale) this.#scaler?.checkState(scale);
-    const prefixes = this.#levels.map(({ index }) => levelPrefix(index));
-    const stray = [...others.keys()].find((name) => !prefixes.some((p) => name.startsWith(p)));
-    if (stray !== undefined) {
-      const name = JSON.stringify(stray.slice(0, 100));
-      const next = "give the training state of a fod run with the same levels";
-      throw new LoupeError("checkpoint", `FOD: the training state has ${name}; ${next}`);
-    }
-    for (const { index, optimiser } of this.#levels) {
-      const [own] = split(levelPrefix(index), others);
-      optimiser.loadStateDict(own);
+    this.#refuseStray("training state", [...moments.keys()]);
+    for (const { prefix, optimiser } of this.#levels) {
+      optimiser.loadStateDict(split(prefix, moments)[0]);
     }
     if (scale) this.#scaler?.loadStateDict(scale);
   }
 
   dispose(): void {
     this.#scaler?.dispose();
-    for (const { network, optimiser, reference } of this.#levels) {
-      optimiser.dispose();
-      network.dispose();
-      reference?.dispose();
-    }
+    for (const level of this.#levels) level.dispose();
   }
 }
 
-function makeLevel(
-  device: Device,
-  config: FodConfig,
-  i: number,
-  { channels, grid }: LevelInput,
-  weights: Rng | StateDict,
-): Level {
-  const { heads, layers, intra, inter, learningRate: lr } = config;
-  const index = config.levels[i] as number;
-  const width = config.widths[i] as number;
-  const rng = weights instanceof Map ? undefined : weights.fork(levelPrefix(index));
-  const shape = { channels, width, heads, layers, grid, intra, inter };
-  const network = new LevelNetwork({ device, rng }, shape);
-  try {
-    const optimiser = new Adam(network.trained(), { lr });
-    const tokens = [1, grid[0] * grid[1], channels];
-    return {
-      index,
-      network,
-      optimiser,
-      reference: inter ? device.zeros(tokens).keep() : undefined,
-    };
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
-}
-
-/** Names of a list of levels, `<place>.<name>`, as ours; others stay. */
-function namedByLevel(state: StateDict, levels: readonly number[]): StateDict {
-  const isList = state.size > 0 && [...state.keys()].every((name) => /^\d+\./.test(name));
-  if (!isList) return state;
-  const places = new Set([...state.keys()].map((name) => Number.parseInt(name, 10)));
-  if (places.size !== levels.length) {
-    const rule = `it holds ${places.size} levels, but the config has ${levels.length}`;
-    const next = `set levels to those that it was trained with`;
-    throw new LoupeError("checkpoint", `FOD: ${rule} (${levels.join(", ")}); ${next}`);
-  }
-  return new Map(
-    [...state].map(([name, tensor]) => {
-      const [, place, rest] = /^(\d+)\.(.*)$/s.exec(name) as unknown as [string, string, string];
-      return [levelPrefix(levels[Number(place)] ?? -1) + rest, tensor];
-    }),
-  );
+function joined(parts: readonly StateDict[]): StateDict {
+  return new Map(parts.flatMap((part) => [...part]));
 }

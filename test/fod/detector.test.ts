@@ -252,12 +252,6 @@ test("the score of an image is the maximum of its map, or the mean of its larges
   expect([score(0), score(0.02)]).toEqual([99, 98.5]);
 });
 
-test("the learning rate never changes", () => {
-  const fod = make({ learningRate: 3e-4 });
-  expect(fod.learningRate()).toBe(3e-4);
-  fod.dispose();
-});
-
 test("half precision trains and predicts nearly the same", async () => {
   const f32 = await ready();
   const frozen = await f32.frozenState();

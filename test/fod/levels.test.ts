@@ -139,7 +139,7 @@ test("states that don't fit are refused and change nothing", async () => {
   refused((s) => s.delete("level2.projection.bias"), "level2.*: does not fit FOD");
   refused(
     (s) => s.set("level0.projection.bias", hostTensor("f32", [1], Float32Array.of(1))),
-    'FOD: names here begin with level1., level2. or reference., but one is "level0.projection.bias"; give the state of a fod run with the same levels',
+    'FOD: names in its state begin with level1., level2., reference., but one is "level0.projection.bias"; give that of a run with the same levels',
   );
   refused(
     (s) => s.delete("reference.layer2"),
@@ -151,7 +151,7 @@ test("states that don't fit are refused and change nothing", async () => {
   );
   const list = new Map([["0.projection.bias", hostTensor("f32", [8], new Float32Array(8))]]);
   expect(() => own.loadModelState(list)).toThrow(
-    "FOD: it holds 1 levels, but the config has 2 (1, 2); set levels to those that it was trained with",
+    "FOD: it is a list of 1, but the config has 2 levels (1, 2); set levels to those that it was trained with",
   );
   expect(() =>
     own.loadTrainingState(new Map([["other", list.get("0.projection.bias")!]])),

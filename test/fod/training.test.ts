@@ -165,7 +165,7 @@ test("a training state of other levels is refused", async () => {
   const two = createFod({ device, config, seed: 1 });
   const [small, large] = [await one.trainingState(), await two.trainingState()];
   expect(() => one.loadTrainingState(large)).toThrow(
-    'FOD: the training state has "level2.param_groups.lr"; give the training state of a fod run with the same levels',
+    'FOD: names in its training state begin with level1., but one is "level2.param_groups.lr"; give that of a run with the same levels',
   );
   expect(() => two.loadTrainingState(small)).toThrow("param_groups.beta1 is missing");
   one.dispose();
