@@ -21,6 +21,7 @@ import {
   sum,
   type Tensor,
   track,
+  trackAll,
 } from "../../src/core/index.ts";
 
 let device: Device;
@@ -78,6 +79,68 @@ test("a backward may take what has arrived and give the sum, unless its input is
     [8, 8],
   ]);
   expect(seen).toEqual([true, false]);
+});
+
+/** x · 2 and x · 5, and which gradients its backward was given. */
+function twoOf(x: Tensor, seen: boolean[][]): [Tensor, Tensor] {
+  const outputs = noGrad(() => [mul(x, 2), mul(x, 5)] as [Tensor, Tensor]);
+  trackAll("two", outputs, [x], (dys) => {
+    seen.push(dys.map((dy) => dy !== undefined));
+    const parts = dys.flatMap((dy, i) => (dy ? [mul(dy, i === 0 ? 2 : 5)] : []));
+    return [parts.reduce(add)];
+  });
+  return outputs;
+}
+
+test("an op with several outputs goes back once, with the gradients that reached it", async () => {
+  const seen: boolean[][] = [];
+  const grads = await gradsOf((leaf) => {
+    const leaves = [leaf([1, 2]), leaf([1, 2]), leaf([1, 2]), leaf([1, 2])];
+    const [both, first, second, nested] = leaves as [Tensor, Tensor, Tensor, Tensor];
+    const [a, b] = twoOf(both, seen);
+    backward(sum(add(mul(a, b), mul(exp(mul(b, 0)), a)))); // d(10x² + 2x)
+    backward(sum(twoOf(first, seen)[0]));
+    backward(sum(twoOf(second, seen)[1]), undefined, { freeGraph: true });
+    const [c, d] = twoOf(nested, seen);
+    backward(sum(add(twoOf(d, seen)[0], c)), undefined, { freeGraph: true });
+    expect([c.disposed, d.disposed]).toEqual([true, true]);
+    return leaves;
+  });
+  expect(grads).toEqual([
+    [22, 42],
+    [2, 2],
+    [5, 5],
+    [12, 12],
+  ]);
+  const [all, one, other] = [
+    [true, true],
+    [true, false],
+    [false, true],
+  ];
+  expect(seen).toEqual([all, one, other, one, all]);
+});
+
+test("of several outputs grad gives the gradient of each, and noGrad none", async () => {
+  const x = leaf([1, 2]);
+  const seen: boolean[][] = [];
+  const [da, db, dx] = await device.read(() => {
+    const [a, b] = twoOf(x, seen);
+    const y = sum(add(mul(a, 3), mul(b, b)));
+    expect(noGrad(() => twoOf(x, seen)).map((t) => t.node)).toEqual([undefined, undefined]);
+    return grad(y, [a, b, x]) as Tensor[];
+  });
+  expect([da, db, dx].map((g) => [...g!])).toEqual([
+    [3, 3],
+    [10, 20],
+    [56, 106],
+  ]);
+  device.scope(() => {
+    const [older, input, newer] = [leaf([1]), leaf([3]), leaf([1])] as const;
+    const text = "two: its output Tensor f32 [1] is older than one of its inputs";
+    expect(() => trackAll("two", [newer, older], [input], () => [])).toThrow(text);
+    expect([older.node, newer.node]).toEqual([undefined, undefined]);
+  });
+  x.dispose();
 });
 
 test("the same tensor as both arguments gets both gradients", async () => {
