@@ -1,5 +1,6 @@
 /** Everything that `npm run bench` measures of ours. */
 import type { Precision } from "../src/core/index.ts";
+import { attentionTasks } from "./attention.ts";
 import { batchNormTasks } from "./batch-norm.ts";
 import { cdoPredictTask, cdoStepTask } from "./cdo.ts";
 import { cfaMapTask, cfaPredictTask, cfaStepTask } from "./cfa.ts";
@@ -39,6 +40,7 @@ export function allTasks(software: boolean, precision: Precision = "f32"): Task[
     ...interpolateTasks(batch),
     ...nearestTasks,
     kmeansTask,
+    ...attentionTasks,
     resnet18Task,
     sgdStepTask,
     ...cdoTasks(software, precision),
