@@ -2,17 +2,18 @@
  * The patch descriptor φ: a 1 × 1 convolution over the three maps of the frozen network, 3 × 3-averaged and side by side at the size
  * of the finest, and two channels of coordinates.
  *
- *   φ = W · [p₀, up(p₁), up(p₂), y, x] + b = W₀p₀ + up(W₁p₁) + up(W₂p₂) + W_y y + W_x x + b
+ *   φ = W · [p₀, up(p₁), up(p₂), y, x] + b = W₀ · [p₀, y, x] + b + up(W₁p₁) + up(W₂p₂)
  *
  * A 1 × 1 convolution and a resize commute, so each map is convolved at its own size: a quarter of the work, and nothing has the
  * width of all maps at the size of the finest.
  */
 import {
-  add,
   avgPool2d,
   cast,
+  concat,
   conv2d,
   type Device,
+  expand,
   interpolateSum,
   mul,
   noGrad,
@@ -57,9 +58,18 @@ export class Descriptor extends Module {
   forward(maps: readonly Tensor[]): Tensor {
     const { weight, bias } = this.conv;
     const rows = (i: number) => slice(weight, 2, this.#first[i] as number, this.#first[i + 1]);
-    const [finest, ...coarser] = maps.map((x, i) => conv2d(x, rows(i)));
-    const fixed = conv2d(this.#places, rows(maps.length), bias);
-    return interpolateSum(add(finest as Tensor, fixed), coarser);
+    const [finest, ...coarser] = maps as readonly [Tensor, ...Tensor[]];
+    const placed = noGrad(() => this.#withPlaces(finest));
+    const fine = conv2d(placed, concat([rows(0), rows(maps.length)], 2), bias);
+    return interpolateSum(
+      fine,
+      coarser.map((x, i) => conv2d(x, rows(i + 1))),
+    );
+  }
+
+  #withPlaces(x: Tensor): Tensor {
+    const [n, h, w] = x.shape as [number, number, number];
+    return concat([x, expand(this.#places, [n, h, w, 2])], 3);
   }
 
   override dispose(): void {
