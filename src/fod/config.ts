@@ -31,8 +31,8 @@ export interface FodConfig {
   /** Correlations between the tokens of an image and the mean features of all training images. */
   readonly inter: boolean;
   /**
-   * "shared": each level's step moves the other levels too, along their momentum, as the one optimiser of the reference does with torch
-   * before 2.0. "separate": a step moves its own level only, as with later versions.
+   * "shared": each level's step moves all others too that have had one, along their momentum, as the one optimiser of the reference does
+   * with torch before 2.0. "separate": a step moves its own level only, as with later versions. With a single level they are the same.
    */
   readonly optimisers: "shared" | "separate";
   /** Standard deviation of the blur of the map, pixels. */

@@ -51,7 +51,7 @@ export interface FodOptions {
   readonly frozen?: StateDict | undefined;
   /** What `modelState` gave; without it weights are drawn, and the reference is computed before training. */
   readonly model?: StateDict | undefined;
-  /** Reference features, `layer<k>` of `[C, h · w]`, such as `readReference` gives. */
+  /** Reference features, `layer<k>` of `[C, h · w]`, such as `readReference` gives; they replace the model's. */
   readonly reference?: StateDict | undefined;
   /** Draws the weights that are not given. */
   readonly seed: number;

@@ -173,7 +173,7 @@ function unfit(file: string, what: string): LoupeError {
 /**
  * One level's features as tokens, `[L, C]`.
  * @param file for messages
- * @throws LoupeError `checkpoint` where they are missing or of another shape
+ * @throws LoupeError `checkpoint` where they are missing, of another shape or not finite
  */
 export function referenceTokens(
   file: string,
@@ -187,5 +187,9 @@ export function referenceTokens(
     const got = `[${found.shape.join(", ")}] instead of [${channels}, ${length}]`;
     throw unfit(file, `reference features ${name} are ${got}`);
   }
-  return transposed(toFloat32(found), channels, length);
+  const values = toFloat32(found);
+  if (!values.every(Number.isFinite)) {
+    throw unfit(file, `reference features ${name} hold numbers that are NaN or infinite`);
+  }
+  return transposed(values, channels, length);
 }

@@ -149,6 +149,11 @@ test("states that don't fit are refused and change nothing", async () => {
     (s) => s.set("reference.layer1", hostTensor("f32", [8, 4], new Float32Array(32))),
     "reference features layer1 are [8, 4] instead of [8, 256]",
   );
+  const broken = new Float32Array(12 * 64).fill(1, 1).fill(Number.NaN, 0, 1);
+  refused(
+    (s) => s.set("reference.layer2", hostTensor("f32", [12, 64], broken)),
+    "reference features layer2 hold numbers that are NaN or infinite",
+  );
   const list = new Map([["0.projection.bias", hostTensor("f32", [8], new Float32Array(8))]]);
   expect(() => own.loadModelState(list)).toThrow(
     "FOD: it is a list of 1, but the config has 2 levels (1, 2); set levels to those that it was trained with",
