@@ -58,7 +58,8 @@ const trained: Task = {
   },
 };
 
-const withPrior: Task = {
+/** All gradients together; both divergences are one number. */
+export const attentionPriorTask: Task = {
   name: `attention with prior and gradients, ${name}`,
   work: { flops: 14 * pairs * width },
   open(device) {
@@ -70,14 +71,18 @@ const withPrior: Task = {
       const grads = grad(sums.reduce(add), [q, k, v, sigma]) as Tensor[];
       return [out, ...grads, mapDivergence, entropy];
     };
-    const { out, dq, dk, dv, divergence, entropy } = host(true);
-    const sizes = [rows * d, rows * d, rows * d, rows * d, rows * heads * 2, rows * heads];
-    const points = chained([out, dq, dk, dv, [], divergence, entropy], sizes);
-    return { queue, check: near(points, 1e-3) };
+    return { queue, check: near(attentionPriorPoints(), 1e-3) };
   },
 };
 
-export const attentionTasks: readonly Task[] = [forward, trained, withPrior];
+/** Values of what that gives, one after the other. */
+export function attentionPriorPoints(): Point[] {
+  const { out, dq, dk, dv, divergence, entropy } = host(true);
+  const sizes = [rows * d, rows * d, rows * d, rows * d, rows * heads * 2, rows * heads];
+  return chained([out, dq, dk, dv, [], divergence, entropy], sizes);
+}
+
+export const attentionTasks: readonly Task[] = [forward, trained, attentionPriorTask];
 
 /** Points of results that follow each other. */
 function chained(parts: readonly (readonly Point[])[], sizes: readonly number[]): Point[] {

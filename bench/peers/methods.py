@@ -120,6 +120,31 @@ def fod_shapes(c, d):
     return shapes | linear("projection", c, d)
 
 
+def heads(t):
+    """[B, L, 8 e] to [B, 8, L, e]."""
+    return t.view(*t.shape[:2], 8, -1).transpose(1, 2)
+
+
+def attended(q, k, v):
+    """The output [B, L, 8 e] and P [B, 8, L, L]."""
+    p = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(q.shape[3]), 3)
+    return (p @ v).transpose(1, 2).flatten(2), p
+
+
+def target(sigma, side):
+    """The Gaussians around each place of a square grid, each of sum 1, [B, h, L, L]."""
+    axis = torch.arange(side, device=sigma.device, dtype=sigma.dtype)
+    squares = (axis[:, None] - axis).square()
+    place = torch.arange(side**2, device=sigma.device)
+
+    def gaussian(own, sigma):
+        g = torch.exp(-squares[own] / (2 * sigma.square()[..., None]))
+        return g / g.sum(3, keepdim=True)
+
+    rows, columns = gaussian(place // side, sigma[..., 0]), gaussian(place % side, sigma[..., 1])
+    return (rows[..., :, None] * columns[..., None, :]).flatten(3)
+
+
 class FodLevel:
     def __init__(self, c, d, side, drawn, seed):
         self.d, self.side = d, side
@@ -154,24 +179,11 @@ class FodLevel:
     def attention(self, at, x, keys):
         """The output, P and its normalised target, [B, h, L, L]."""
 
-        def heads(t):
-            return t.view(*t.shape[:2], 8, -1).transpose(1, 2)
-
         q, k, v = (heads(self.linear(f"{at}.{part}_projection", t)) for part, t in (("query", x), ("key", keys), ("value", keys)))
-        p = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(self.d // 8), 3)
-        out = (p @ v).transpose(1, 2).flatten(2)
+        out, p = attended(q, k, v)
         z = self.linear(at + ".sigma_projection", x)
         sigma = heads(3 ** (torch.sigmoid(5 * z) + 1e-5) - 1)  # [B, h, L, 2]
-        axis = torch.arange(self.side, device=x.device, dtype=x.dtype)
-        squares = (axis[:, None] - axis).square()
-        place = torch.arange(self.side**2, device=x.device)
-
-        def gaussian(own, sigma):
-            g = torch.exp(-squares[own] / (2 * sigma.square()[..., None]))
-            return g / g.sum(3, keepdim=True)
-
-        rows, columns = gaussian(place // self.side, sigma[..., 0]), gaussian(place % self.side, sigma[..., 1])
-        return out, p, (rows[..., :, None] * columns[..., None, :]).flatten(3)
+        return out, p, target(sigma, self.side)
 
     def forward(self, tokens):
         x, maps = self.embed("embedding", tokens), []
@@ -187,12 +199,13 @@ class FodLevel:
 
 
 def divergence(p, q):
+    """Of each head, [B, h, L]."""
     a, b = (p + EPS).log(), (q + EPS).log()
-    return ((p * (a - b)).sum(3) + (q * (b - a)).sum(3)).mean(1)
+    return (p * (a - b)).sum(3) + (q * (b - a)).sum(3)
 
 
 def entropy(p):
-    return -(p * (p + EPS).log()).sum(3).mean(1)
+    return -(p * (p + EPS).log()).sum(3)
 
 
 def errors(x, y):
@@ -231,7 +244,7 @@ class Fod:
             maps = []
             for level, x in zip(self.levels, self.tokens(images)):
                 y, layers = level.forward(x)
-                k = sum(divergence(p, t) for _, (p, t) in layers) / len(layers)
+                k = sum(divergence(p, t).mean(1) for _, (p, t) in layers) / len(layers)
                 v = torch.softmax(-k, 1)
                 score = errors(x, y) * (v.max(1, keepdim=True)[0] - v)
                 grid = score.view(-1, 1, level.side, level.side)

@@ -14,6 +14,7 @@ export type TaskKey =
   | "sum-1"
   | "resnet18"
   | "sgd-step"
+  | "attention"
   | "cfa-step"
   | "cfa-map"
   | "fod-step"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from methods import Cfa, Fod
+from methods import Cfa, Fod, attended, divergence, entropy, heads, target
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -163,6 +163,20 @@ def tasks():
         forward, image = resnet18(torch.float32), drawn((1, 3, 224, 224), 5)
         return no_grad(lambda: forward(image)), lambda y: y
 
+    def attention():
+        shape = (1, 1024, 256)
+        q, k, v = drawn(shape, 1, 3), drawn(shape, 2, 3), drawn(shape, 3)
+        sigma, dy = drawn((1, 1024, 16), 4, 0.9) + 1, drawn(shape, 5)
+        inputs = [t.requires_grad_() for t in (q, k, v, sigma)]
+
+        def run():
+            out, p = attended(heads(q), heads(k), heads(v))
+            apart, h = divergence(p, target(heads(sigma), 32)), entropy(p)
+            grads = torch.autograd.grad((out * dy).sum() + apart.sum() + h.sum(), inputs)
+            return out, *grads, apart, h
+
+        return run, lambda results: torch.cat([t.reshape(-1) for t in results])
+
     def step(kind):
         def make():
             net, images = method(kind)
@@ -178,6 +192,7 @@ def tasks():
         return make
 
     return {
+        "attention": attention,
         "cfa-step": step(Cfa),
         "cfa-map": prediction(Cfa),
         "fod-step": step(Fod),

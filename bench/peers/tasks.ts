@@ -1,4 +1,5 @@
 /** The tasks that every engine does, with their inputs in bench/inputs.ts, and the values that all must come to. */
+import { attentionPriorPoints, attentionPriorTask } from "../attention.ts";
 import { cfaMapTask, cfaStepTask } from "../cfa.ts";
 import {
   commonLayer,
@@ -70,13 +71,17 @@ export const sharedTasks: readonly SharedTask[] = [
     atol: 0,
     call: 11,
   },
+  {
+    ...{ key: "attention", ours: attentionPriorTask, points: attentionPriorPoints },
+    ...{ rtol: 1e-3, atol: 1e-3, call: 1 },
+  },
   method("cfa-step", cfaStepTask, [[0, cfaStep.loss]]),
   method("cfa-map", cfaMapTask, cfaStep.map),
   method("fod-step", fodStepTask, [[0, fodStep.loss]]),
   method("fod-map", fodMapTask, fodStep.map),
 ];
 
-/** PyTorch alone has these beside us. */
+/** PyTorch alone has these, and attention, beside us. */
 function method(key: TaskKey, ours: Task, points: readonly Point[]): SharedTask {
   return { key, ours, points: () => points, rtol: 1e-3, atol: 0, call: 1 };
 }
