@@ -56,7 +56,7 @@ test("the commands and flags that the README shows are the program's", () => {
   const shown = block("sh", "loupe doctor").replaceAll("\\\n", " ").split("\n");
   for (const line of shown.filter((l) => l.startsWith("loupe "))) {
     const words = (line.split("#")[0] as string).trim().split(/\s+/).slice(1);
-    const command = words.slice(0, ["data", "weights"].includes(words[0] as string) ? 2 : 1);
+    const command = words.slice(0, ["data", "fod", "weights"].includes(words[0] as string) ? 2 : 1);
     const help = execFileSync("node", ["scripts/run.mjs", ...command, "--help"], {
       cwd: root,
       encoding: "utf8",

@@ -8,6 +8,8 @@ import type { CommandSpec } from "./command.ts";
 import { defined } from "./defined.ts";
 import { writeWhole } from "./files.ts";
 import { flag, whole } from "./flags.ts";
+import { cdo } from "./method-cdo.ts";
+import { findMethod } from "./methods.ts";
 import { data, layout, seed, testFraction } from "./options.ts";
 import type { PreviewOptions } from "./preview-cells.ts";
 import { previewImages } from "./preview-images.ts";
@@ -62,7 +64,8 @@ type Told = z.infer<typeof settings>;
 
 export const preview: CommandSpec = {
   name: "preview",
-  summary: "Draws synthetic anomalies as training makes them, from easy to hard",
+  arguments: "[method]",
+  summary: "Draws CDO's synthetic anomalies as training makes them, from easy to hard",
   description:
     "Without --data on an image that comes with tensorloupe. With --axis s goes from 0 to 1 and all else stays the same; with --curriculum a cell is the image that a training with this seed sees in that epoch, which one time in five has no anomaly. The outline is the mask that the loss sees; which images an epoch takes is not shown.",
   examples: [
@@ -71,7 +74,12 @@ export const preview: CommandSpec = {
     "loupe preview --curriculum freq-step5 --epochs 10",
   ],
   settings,
-  async run({ read, terminal }) {
+  async run({ args, read, terminal }) {
+    const method = findMethod(args[0] ?? cdo.name);
+    if (method !== cdo) {
+      const rule = "is trained on images as they are, so there are no synthetic anomalies to see";
+      throw new LoupeError("config", `preview: ${method.name} ${rule}; cdo has some`);
+    }
     const { settings: told } = await read(settings);
     const options = optionsOf(told);
     const images = await previewImages(told, terminal);

@@ -5,6 +5,7 @@ import type { CommandSpec } from "./command.ts";
 import type { Settings } from "./flags.ts";
 import { findMethod } from "./methods.ts";
 import { planSchema } from "./run-plan-form.ts";
+import { everyMethod, everySettings } from "./train-all.ts";
 import { trainSettings } from "./train-settings.ts";
 
 /** The schema of a `--config` file. `$schema` is allowed in it, so that an editor finds this. */
@@ -23,7 +24,8 @@ export function schemaCommand(commands: readonly CommandSpec[]): CommandSpec {
     name: "schema",
     arguments: "<command...>",
     summary: "Prints the JSON Schema of a command's --config file",
-    description: "For train with the method: loupe schema train cdo; for run that of a plan file.",
+    description:
+      "For train with the method, or all: loupe schema train cdo; for run that of a plan file.",
     examples: ["loupe schema train cdo > train-cdo.schema.json", "loupe schema predict"],
     settings: none,
     async run({ args, read }) {
@@ -37,7 +39,9 @@ export function schemaCommand(commands: readonly CommandSpec[]): CommandSpec {
 function schemaOf(words: readonly string[], commands: readonly CommandSpec[]) {
   const name = words.join(" ");
   if (words[0] === "train") {
-    return configSchema(`loupe ${name}`, trainSettings(findMethod(words[1])));
+    const isAll = words[1] === everyMethod;
+    const settings = isAll ? everySettings : trainSettings(findMethod(words[1]));
+    return configSchema(`loupe ${name}`, settings);
   }
   if (name === "run") return planSchema();
   const spec = commands.find((command) => command.name === name);

@@ -31,14 +31,15 @@ import { sharedTrainSettings, type TrainTold } from "./train-settings.ts";
 export const everyMethod = "all";
 
 const { role: _, overwrite: __, profile: ___, ...shape } = sharedTrainSettings.shape;
-const settings = z.strictObject(shape) as typeof sharedTrainSettings;
+/** What it may be told. */
+export const everySettings = z.strictObject(shape) as typeof sharedTrainSettings;
 
 /** Settings that are of this call and this machine, not of the plan; and those that a plan has a place of its own for. */
 const ways: readonly string[] = ["output", "resume", "adapter", "memoryLimit", "plans"];
 const placed: readonly string[] = ["data", "class", "seed", "name"];
 
 export async function trainEvery(call: Invocation, work: Work): Promise<Outcome> {
-  const told = await call.read(settings, notOfAll);
+  const told = await call.read(everySettings, notOfAll);
   const { plan, folder } = await chosen(told);
   const classes = await classesOf(plan);
   const output = folder ?? freeFolder(join("runs", `${everyMethod}-${titleOf(plan, classes)}`));
@@ -140,7 +141,8 @@ async function describe(
   const failed = [...outcomes].flatMap(([job, outcome]) =>
     outcome.state === "failed" ? [{ job, error: outcome.error }] : [],
   );
-  const { runs, problems } = await findRuns([output]);
+  const folders = [...outcomes.keys()].map(({ folder }) => join(output, folder)).filter(isRun);
+  const { runs, problems } = await findRuns(folders);
   for (const problem of problems) terminal.warn(problem);
   const finished = runs.some(({ unfinished }) => unfinished === undefined);
   const comparison = finished ? compareRuns(runs, { statistic: "final" }) : undefined;

@@ -2,6 +2,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { methods } from "../../src/cli/methods.ts";
+import { casesOf } from "../../src/cli/tune.ts";
+import { openDevice } from "../../src/core/index.ts";
 import { type Finished, folder, loupe, prepareLoupe, smallData, start } from "./loupe.ts";
 
 prepareLoupe();
@@ -123,3 +126,19 @@ test("a table that is missing, damaged, or measured elsewhere is told", async ()
   expect(foreign.stderr).toMatch(/may be slow here: it was measured on "RTX 9000", this is /);
   expect((await features("none")).code).toBe(0);
 });
+
+test.each(methods)(
+  "of $name the training step is measured, and predictions of a batch and of eight images",
+  async (method) => {
+    using device = await openDevice({ onWarning: () => {} });
+    const sizes = { backbone: "resnet10_half", imageSize: 32, batchSize: 2, precision: "f32" };
+    const cases = await casesOf(device, method, sizes);
+    const keys = cases.map(({ op, key }) => `${op} ${key}`);
+    expect(keys.some((key) => /gradient|matmul .* t/.test(key))).toBe(true); // only a training step has any
+    for (const n of [2, 8]) {
+      const finest = `@${n * 8 * 8} `; // pixels of n images at stride 4
+      expect(keys.some((key) => key.includes(finest))).toBe(true);
+    }
+  },
+  60_000,
+);
