@@ -4,14 +4,14 @@
  */
 import type { AttentionShape } from "./attention-shape.ts";
 import type { Float } from "./caps.ts";
-import type { Buffer, ParamType } from "./spec.ts";
+import { type Buffer, type ParamType, unroll } from "./spec.ts";
 import { storedType } from "./stored.ts";
 
-const count = <T>(n: number, line: (i: number) => T): T[] =>
-  Array.from({ length: n }, (_, i) => line(i));
+const listed = (n: number, item: (i: number) => string): string =>
+  Array.from({ length: n }, (_, i) => item(i)).join(", ");
 
 /** True when four channels are read at once. */
-const isWide = ({ width, plan }: AttentionShape) => width % 4 === 0 && !plan.looped;
+const isWide = ({ width, plan }: AttentionShape) => width % 4 === 0 && !plan.looped && !plan.handed;
 
 /** The type of a number for each row of a thread. */
 export const ownType = ({ plan }: AttentionShape): string =>
@@ -43,7 +43,7 @@ export function shapeParams(s: AttentionShape): Record<string, readonly [ParamTy
 export function ownRows(s: AttentionShape, first: string, image: string, end: string): string {
   const { rows, lanes } = s.plan;
   const type = rows === 1 ? "u32" : `vec${rows}<u32>`;
-  const steps = rows === 1 ? "0u" : `${type}(${count(rows, (r) => `${r * lanes}u`)})`;
+  const steps = rows === 1 ? "0u" : `${type}(${listed(rows, (r) => `${r * lanes}u`)})`;
   return `let lane = ${s.plan.handed ? "sg & 7u" : "0u"};
 let i = ${type}(${first} * ${rows * lanes}u + lid.x) + ${steps};
 let own = min(i, ${type}(${end} - 1u));
@@ -58,13 +58,13 @@ export const part = ({ plan }: AttentionShape, name: string, r: number | "r"): s
 export function forOwn(s: AttentionShape, end: string, line: (r: number | "r") => string): string {
   const { rows, looped } = s.plan;
   const row = (r: number | "r") => `if (${part(s, "i", r)} < ${end}) { ${line(r)} }`;
-  if (!looped || rows === 1) return count(rows, row).join("\n");
+  if (!looped || rows === 1) return unroll(rows, row);
   return `for (var r = 0u; r < p.own; r++) { ${row("r")} }`;
 }
 
 /** A number for each row of a thread. */
 export const forRows = (s: AttentionShape, of: (r: number) => string): string =>
-  s.plan.rows === 1 ? of(0) : `${ownType(s)}(${count(s.plan.rows, of).join(", ")})`;
+  s.plan.rows === 1 ? of(0) : `${ownType(s)}(${listed(s.plan.rows, of)})`;
 
 /** `var <name>`: an array with a number per channel and own row, read from a buffer or zero. */
 export function readOwn(s: AttentionShape, name: string, buffer?: string, factor = ""): string {
@@ -73,7 +73,7 @@ export function readOwn(s: AttentionShape, name: string, buffer?: string, factor
   const line = (c: string | number) =>
     `${name}[${c}] = ${factor}${forRows(s, (r) => element(s, buffer, part(s, "mine", r), c))};`;
   if (s.plan.looped) return `${declared}\nfor (var c = 0u; c < p.width; c++) { ${line("c")} }`;
-  return [declared, ...count(s.width, line)].join("\n");
+  return `${declared}\n${unroll(s.width, line)}`;
 }
 
 /** Writes the own rows that exist. */
@@ -89,9 +89,9 @@ export function writeOwn(
     const line = (c: string | number) =>
       `${to}[${part(s, "mine", r)} + ${c}] = ${type}(${value(c)});`;
     const four = (u: number) =>
-      `${to}[${part(s, "mine", r)} + ${u}] = ${type}(${count(4, (c) => value(4 * u + c)).join(", ")});`;
+      `${to}[${part(s, "mine", r)} + ${u}] = ${type}(${listed(4, (c) => value(4 * u + c))});`;
     if (s.plan.looped) return `for (var c = 0u; c < p.width; c++) { ${line("c")} }`;
-    return isWide(s) ? count(s.width / 4, four).join("\n") : count(s.width, line).join("\n");
+    return isWide(s) ? unroll(s.width / 4, four) : unroll(s.width, line);
   });
 }
 
@@ -111,7 +111,7 @@ export interface Side {
 /** `<name>0` …: places of the tile's rows from `at` on, of a side that has `end`; those past it once more. */
 export function tilePlaces(s: AttentionShape, name: string, at: string, end: string): string {
   const row = (r: number) => `min(${at} + ${r}u, ${end} - 1u)`;
-  return count(s.plan.tile, (r) => `let ${name}${r} = base + ${row(r)} * p.row;`).join("\n");
+  return unroll(s.plan.tile, (r) => `let ${name}${r} = base + ${row(r)} * p.row;`);
 }
 
 const handedName = ({ buffer }: Side, r: number, c: number) => `${buffer}${r}_${c >> 3}`;
@@ -123,43 +123,36 @@ export function loadTile(s: AttentionShape, side: Side): string {
     const c = 8 * t + 8 > s.width ? `min(${8 * t}u + lane, p.width - 1u)` : `${8 * t}u + lane`;
     return `let ${handedName(side, r, 8 * t)} = f32(${side.buffer}[${side.place}${r} + ${c}]);`;
   };
-  return count(s.plan.tile, (r) =>
-    count(Math.ceil(s.width / 8), (t) => load(r, t)).join("\n"),
-  ).join("\n");
+  return unroll(s.plan.tile, (r) => unroll(Math.ceil(s.width / 8), (t) => load(r, t)));
 }
 
 /** A line for each channel and row of the tile, in which `value` is the number there. */
-export function sweep(
+function sweep(
   s: AttentionShape,
   side: Side,
   line: (c: number, r: number, value: string) => string,
 ): string {
   const { tile, handed } = s.plan;
+  const lines = (c: number, value: (r: number) => string) =>
+    unroll(tile, (r) => line(c, r, value(r)));
   if (handed) {
-    return count(s.width, (c) =>
-      count(tile, (r) =>
-        line(c, r, `subgroupBroadcast(${handedName(side, r, c)}, ${c & 7}u)`),
-      ).join(" "),
-    ).join("\n");
+    const of = (r: number, c: number) => `subgroupBroadcast(${handedName(side, r, c)}, ${c & 7}u)`;
+    return unroll(s.width, (c) => lines(c, (r) => of(r, c)));
   }
   if (!isWide(s)) {
-    return count(s.width, (c) =>
-      count(tile, (r) => line(c, r, element(s, side.buffer, `${side.place}${r}`, c))).join(" "),
-    ).join("\n");
+    const of = (r: number, c: number) => element(s, side.buffer, `${side.place}${r}`, c);
+    return unroll(s.width, (c) => lines(c, (r) => of(r, c)));
   }
-  return count(s.width / 4, (u) => {
-    const loads = count(
-      tile,
-      (r) => `let x${r} = vec4<f32>(${side.buffer}[${side.place}${r} + ${u}u]);`,
-    );
-    const lines = count(4, (k) => count(tile, (r) => line(4 * u + k, r, `x${r}[${k}]`)).join(" "));
-    return `{ ${[...loads, ...lines].join("\n")} }`;
-  }).join("\n");
+  return unroll(s.width / 4, (u) => {
+    const load = (r: number) => `vec4<f32>(${side.buffer}[${side.place}${r} + ${u}u])`;
+    return `{ ${unroll(tile, (r) => `let x${r} = ${load(r)};`)}
+${unroll(4, (k) => lines(4 * u + k, (r) => `x${r}[${k}]`))} }`;
+  });
 }
 
 /** `var <to>0` …: products of the own rows with those of the tile. */
 export function products(s: AttentionShape, to: string, own: string, side: Side): string {
-  const sums = count(s.plan.tile, (r) => `var ${to}${r} = ${ownType(s)}();`).join(" ");
+  const sums = forTile(s, (r) => `var ${to}${r} = ${ownType(s)}();`);
   return `${sums}\n${sweep(s, side, (c, r, value) => `${to}${r} += ${own}[${c}] * ${value};`)}`;
 }
 
@@ -170,4 +163,4 @@ export function addRows(s: AttentionShape, own: string, weights: string, side: S
 
 /** A line for each row of a tile. */
 export const forTile = (s: AttentionShape, line: (r: number) => string): string =>
-  count(s.plan.tile, line).join("\n");
+  unroll(s.plan.tile, line);
