@@ -1,7 +1,7 @@
 /** `loupe fod reference-features`: the mean features of a class's training images, for `loupe train fod --reference-features`. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import type { Device } from "../core/index.ts";
+import type { Device, Tensor } from "../core/index.ts";
 import { LoupeError } from "../error.ts";
 import { streamReference, writeReference } from "../fod/index.ts";
 import { classesOf, openData, refuseDefective, requireTraining } from "./class-data.ts";
@@ -12,47 +12,52 @@ import { writeWhole } from "./files.ts";
 import { originOf, referenceFile } from "./fod-inputs.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { weightsFor } from "./method.ts";
-import { fod } from "./method-fod.ts";
+import { fit, fod } from "./method-fod.ts";
 import {
   adapter,
+  backbone,
   classes,
   data,
+  imageSize,
   layout,
   memoryLimit,
   output,
   plans,
+  precision,
   seed,
   testFraction,
   weights,
 } from "./options.ts";
-import { choosePrecision, wantedPrecision } from "./precision.ts";
+import { choosePrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
 import { completeTeacher } from "./random-teacher.ts";
 import { createDetector, loadTeacher, type Teacher, withDevice } from "./session.ts";
+import { disposable } from "./train-finish.ts";
 import { watched } from "./train-run.ts";
 import { trainingBatches } from "./training-batches.ts";
 
-const { backbone, imageSize, fit, precision } = fod.settings.shape;
-
 const settings = z.strictObject({
-  ...{ data, class: classes, weights, seed },
-  ...{ backbone, imageSize, fit, precision },
+  data,
+  class: classes,
+  weights,
+  seed,
+  backbone,
+  imageSize,
+  fit,
+  precision,
   output: output(
     "file to write; with several classes, or without .safetensors at its end, a folder of <class>.safetensors",
     "file|folder",
   ),
-  ...{ layout, testFraction, mode, meta, splitSeed },
-  ...{ adapter, memoryLimit, plans },
-}) as z.ZodObject<{
-  data: typeof data;
-  class: typeof classes;
-  weights: typeof weights;
-  seed: typeof seed;
-  output: ReturnType<typeof output>;
-  adapter: typeof adapter;
-  memoryLimit: typeof memoryLimit;
-  plans: typeof plans;
-}>;
+  layout,
+  testFraction,
+  mode,
+  meta,
+  splitSeed,
+  adapter,
+  memoryLimit,
+  plans,
+});
 
 type Told = z.infer<typeof settings>;
 
@@ -85,10 +90,12 @@ export const fodReference: CommandSpec = {
     const work = { terminal, interrupt, stopped: "stopped; classes that are done are written" };
     const teacher = await loadTeacher(weightsFor(fod, told, fod.config(told)), terminal);
     const made = await withDevice(told, terminal, async (device) => {
+      const precision = choosePrecision(told.precision, device, terminal);
+      const config = fod.config({ ...told, precision });
       const files: Made[] = [];
-      for (const name of names) {
-        const path = resolve(isFile ? target : referenceFile(target, name));
-        files.push(await make(device, teacher, name, path, told, work));
+      for (const className of names) {
+        const path = resolve(isFile ? target : referenceFile(target, className));
+        files.push(await make({ device, teacher, config, className, path, told }, work));
       }
       return files;
     });
@@ -103,32 +110,31 @@ interface Made {
   readonly images: number;
 }
 
+interface Job {
+  readonly device: Device;
+  readonly teacher: Teacher;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly className: string;
+  readonly path: string;
+  readonly told: Told;
+}
+
 async function make(
-  device: Device,
-  teacher: Teacher,
-  className: string,
-  path: string,
-  told: Told,
+  { device, teacher, config, className, path, told }: Job,
   work: Work,
 ): Promise<Made> {
-  const { terminal } = work;
-  const dataset = await openData(choiceOf(told, [className]), { label: className }, terminal);
+  const reading = { label: className };
+  const dataset = await openData(choiceOf(told, [className]), reading, work.terminal);
   requireTraining(dataset);
   refuseDefective(dataset, fod);
   const { seed = 1 } = told;
-  const precision = choosePrecision(wantedPrecision(told), device, terminal);
-  const config = fod.config({ ...told, precision });
   const known = await completeTeacher(teacher, config, { device, dataset, seed });
-  const detector = createDetector(fod, device, config, known, seed);
-  try {
-    const { set } = trainingBatches(dataset.train, detector, seed);
-    const images = watched(set, work).clean([...dataset.train.keys()]);
-    const features = (batch: Parameters<typeof detector.features>[0]) => detector.features(batch);
-    const reference = await streamReference(device, features, levels, images);
-    const origin = originOf({ config, className, weights: String(known.record.sha256) });
-    await writeWhole(path, writeReference(reference, origin));
-    return { class: className, path, images: reference.images };
-  } finally {
-    detector.dispose();
-  }
+  using detector = disposable(createDetector(fod, device, config, known, seed));
+  const { set } = trainingBatches(dataset.train, detector, seed);
+  const images = watched(set, work).clean([...dataset.train.keys()]);
+  const features = (batch: Tensor) => detector.features(batch);
+  const reference = await streamReference(device, features, levels, images);
+  const origin = originOf({ config, className, weights: String(known.record.sha256) });
+  await writeWhole(path, writeReference(reference, origin));
+  return { class: className, path, images: reference.images };
 }

@@ -15,17 +15,19 @@ import {
   sigma,
 } from "./options.ts";
 
+export const fit = flag(
+  z.enum(["stretch", "crop"]),
+  "stretch (default): both sides become the image size; crop: the shorter one does, and the square is cut from the middle, as for BTAD and MVTec 3D",
+  { value: "name" },
+);
+
 /** Every key of the config is here, or this does not compile. */
 type FodFields = Record<keyof FodConfig, z.ZodType>;
 
 const fodSettings = z.strictObject({
   backbone,
   imageSize,
-  fit: flag(
-    z.enum(["stretch", "crop"]),
-    "stretch (default): both sides become the image size; crop: the shorter one does, and the square is cut from the middle, as for BTAD and MVTec 3D",
-    { value: "name" },
-  ),
+  fit,
   levels: flag(
     z.array(whole(0).max(2)).min(1).max(3),
     "levels of the backbone, finest 0; default 1 2",

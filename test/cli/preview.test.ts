@@ -119,3 +119,9 @@ test("what can't be shown is told, and nothing is written", async () => {
   }
   expect(existsSync(file("none.png"))).toBe(false);
 });
+
+test("of a method that paints nothing there is nothing to see", async () => {
+  const run = await loupe("preview", "fod");
+  expect(run.code).toBe(2);
+  expect(run.stderr).toMatch(/preview: fod is trained on images as they are, .*; cdo has some/);
+});
