@@ -5,8 +5,9 @@
  * "mean", as the authors' code: the average of φ at each position over all images; where γ_c > 1, its k-means centres.
  * "paper", Algorithm 1: C₀ are k-means centres of the first image's patches (the patches themselves where γ_c = 1), then each image i
  * moves every centre towards the patch of that image that is nearest to it, C ← C + (x_nearest − C) / (i + 1), i = 0, 1, ….
- * Of Algorithm 1 this is what the reference's issues #3 and #12 tell: a start from the first sample, the search, an average that
- * moves with every sample. The rate is not told there; this one, the code's own for its mean, lets all images count alike.
+ * The paper's text was not at hand. That Algorithm 1 starts from k-means of the first sample and updates by nearest neighbours with a
+ * moving average is known second-hand, of the update the reference's issues #3 and #12 tell; its rate is not known. This one lets all
+ * images count alike, as the code's mean does.
  */
 import {
   type Device,

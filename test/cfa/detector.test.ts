@@ -199,6 +199,26 @@ test("the reference's own state dict, with the pair it never uses, is taken", as
   again.dispose();
 });
 
+describe("other networks", () => {
+  const sizes = {
+    vgg19_bn: [1280, 1280],
+    efficientnet_b5: [1136, 568],
+  } as const;
+  for (const [backbone, [width, channels]] of Object.entries(sizes)) {
+    test(`${backbone} makes a bank, a step and maps`, async () => {
+      const cfa = await begun({ config: { backbone } });
+      const [loss, r] = await step(cfa, batchOf("a", 2));
+      expect(loss).toBeGreaterThan(0);
+      expect(r).toBeCloseTo(1e-5 + 1e-3, 6);
+      const maps = await predicted(cfa, batchOf("q", 1));
+      expect(maps.every((v) => v > 0 && Number.isFinite(v))).toBe(true);
+      const weight = (await cfa.modelState()).get("Descriptor.layer.conv.weight");
+      expect(weight?.shape).toEqual([width, channels + 2, 1, 1]);
+      cfa.dispose();
+    });
+  }
+});
+
 test("images are framed as the transforms say", () => {
   const framingOf = (config: CfaOptions["config"]) => {
     const cfa = make(config ? { config } : {});
