@@ -11,8 +11,9 @@ import type { CfaConfig } from "./config.ts";
 
 export type CfaLossOptions = Pick<CfaConfig, "neighbours" | "negatives" | "nu" | "alpha">;
 
+// a hinge by `select`, for `max` would make 0 of NaN, and a training that has diverged would look done
 const outside = {
-  f: "max(t - r * r, T(0))",
+  f: "select(t - r * r, T(0), t <= r * r)",
   d: {
     t: "select(T(0), g, t > r * r)",
     r: "select(T(0), T(-2) * r * g, t > r * r)",
@@ -20,7 +21,7 @@ const outside = {
 };
 
 const inside = {
-  f: "max(r * r - t - T(p.alpha), T(0))",
+  f: "select(r * r - t - T(p.alpha), T(0), r * r - t <= T(p.alpha))",
   d: {
     t: "select(T(0), -g, r * r - t > T(p.alpha))",
     r: "select(T(0), T(2) * r * g, r * r - t > T(p.alpha))",

@@ -12,8 +12,8 @@ import { map, mul, neg, reshape, slice, softmax, type Tensor } from "../core/ind
  * @returns `[…]`
  */
 export function softminScore(squares: Tensor): Tensor {
-  // reference: a square computed as ‖a‖² + ‖b‖² − 2ab can be negative, and the score then NaN
-  const d = map("cfa distance", { f: "sqrt(max(t, T(0)))" }, { t: squares });
+  // reference: a square computed as ‖a‖² + ‖b‖² − 2ab can be negative, and the score then NaN; what is NaN itself stays so
+  const d = map("cfa distance", { f: "sqrt(select(t, T(0), t < T(0)))" }, { t: squares });
   const first = (t: Tensor) => slice(t, -1, 0, 1);
   // the softmax takes the largest −d out first; reference: exp(−d) alone is 0 / 0 from d = 104 on
   const scores = mul(first(d), first(softmax(neg(d), -1)));

@@ -105,6 +105,13 @@ test("without negatives nothing is pushed", async () => {
   expect(t).toEqual([0, 0.5]);
 });
 
+test("NaN in a distance or in r is in the loss too: training stops there", async () => {
+  const given = { neighbours: 1, negatives: 1 };
+  expect((await terms([Number.NaN, Number.NaN], 1, given)).loss).toBeNaN();
+  expect((await terms([0.1, Number.NaN], 1, given)).loss).toBeNaN();
+  expect((await terms([1, 2], Number.NaN, given)).loss).toBeNaN();
+});
+
 /** Scores of one row of squares. */
 async function score(squares: readonly number[]): Promise<number> {
   const [s] = await device.read(() => [
@@ -123,5 +130,9 @@ describe("the score", () => {
     expect(await score([-1e-4, 1, 4])).toBe(0);
     expect(await score([200 ** 2, 200 ** 2, 201 ** 2])).toBeCloseTo(200 / (2 + Math.exp(-1)), 3);
     expect(await score([1e20, 4e20])).toBeCloseTo(1e10, -5);
+  });
+  test("is NaN where a distance is: no damaged network calls an image normal", async () => {
+    expect(await score([Number.NaN, Number.NaN])).toBeNaN();
+    expect(await score([1, Number.NaN])).toBeNaN();
   });
 });
