@@ -105,14 +105,18 @@ ${prior || saved ? forOwn(s, "p.queries", (r) => writeSums(s, r, prior, saved)) 
   });
 }
 
-/** The prior's 1 / 2σ², the logarithm of its sum over the grid, and the mean squared distances under it. */
+/**
+ * The prior's 1 / 2σ², the logarithm of its sum over the grid, and the mean squared distances under it. Not by `min`, which would make
+ * a prior of a σ that is NaN.
+ */
 function priorSums(s: AttentionShape): string {
   const type = ownType(s);
   const deviation = (r: number, axis: "x" | "y") =>
     `f32(sigma_[(image * p.queries + ${part(s, "own", r)}) * p.heads + head].${axis})`;
   const axis = (name: "Row" | "Column", end: string, of: "x" | "y") => `
 let deviation${name} = ${forRows(s, (r) => deviation(r, of))};
-let fall${name} = min(0.5 / (deviation${name} * deviation${name}), ${type}(1e30));
+let steep${name} = 0.5 / (deviation${name} * deviation${name});
+let fall${name} = select(steep${name}, ${type}(1e30), steep${name} > ${type}(1e30));
 var sum${name} = ${type}(); var mean${name} = ${type}();
 for (var r = 0.0; r < ${end}; r += 1.0) {
   let square = (r - my${name}) * (r - my${name}); let x = exp(-square * fall${name});

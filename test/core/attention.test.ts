@@ -242,6 +242,22 @@ test("no images, no queries, no keys and no channels: nothing, or zeros, and so 
   expect(divergence!.length).toBe(0);
 });
 
+test("a width of 0 is the place itself; one that is NaN makes NaN of its own divergence only", async () => {
+  const [q, k, v] = ["nan.q", "nan.k", "nan.v"].map((name) => random(name, [1, 4, 2])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const sigma = device.tensor([1, 1, 0, 0, Number.NaN, 1, 1, Number.NaN], [1, 4, 1, 2]);
+  const [out, divergence, entropy] = await device.read(() => {
+    const made = attention(q, k, v, { heads: 1, prior: { sigma, grid: [2, 2] } });
+    return [made.out, made.mapDivergence, made.entropy];
+  });
+  expect([...divergence!].map(Number.isFinite)).toEqual([true, true, false, false]);
+  expect([...out!, ...entropy!].every(Number.isFinite)).toBe(true);
+  for (const t of [q, k, v, sigma]) t.dispose();
+});
+
 test("what does not fit is refused with the sizes at fault", () => {
   device.scope(() => {
     const of = (...shape: number[]) => device.ones(shape);
