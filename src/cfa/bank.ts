@@ -37,7 +37,7 @@ export interface BankOptions {
   readonly rng: Rng;
 }
 
-/** scikit-learn's as the reference calls it. */
+/** scikit-learn's as the reference calls it, with one start, as from version 1.4 on; reference: older versions take the best of ten. */
 const lloyd = { maxIterations: 3000, tolerance: 1e-4 } as const;
 
 /**

@@ -113,9 +113,9 @@ export function cfaConfig(given: Partial<CfaConfig> = {}): CfaConfig {
   fields.checkFields("config", "cfa", { transform }, { transform: rules.transform });
   const imageSize = transform === "r" ? 256 : cfaDefaults.imageSize;
   const defined = Object.entries(given).filter(([, value]) => value !== undefined);
-  const config: CfaConfig = { ...cfaDefaults, imageSize, ...Object.fromEntries(defined) };
-  fields.checkFields("config", "cfa", { ...config }, rules);
-  findBackbone(config.backbone);
+  const merged: CfaConfig = { ...cfaDefaults, imageSize, ...Object.fromEntries(defined) };
+  fields.checkFields("config", "cfa", { ...merged }, rules);
+  const config = { ...merged, backbone: findBackbone(merged.backbone).name };
   channelsOf(config);
   if (config.negatives === 0 && config.alpha !== cfaDefaults.alpha) {
     throw new LoupeError("config", "cfa: alpha has no effect without negatives; leave it out");

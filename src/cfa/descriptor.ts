@@ -20,6 +20,7 @@ import {
   slice,
   type Tensor,
 } from "../core/index.ts";
+import { LoupeError } from "../error.ts";
 import { type Build, Conv2d, Module } from "../models/index.ts";
 
 export interface DescriptorShape {
@@ -27,8 +28,8 @@ export interface DescriptorShape {
   readonly channels: readonly number[];
   /** Channels of the result. */
   readonly width: number;
-  /** Pixels along a side of the finest map; 2 or more. */
-  readonly side: number;
+  /** Rows and columns of the finest map; 2 or more of each. */
+  readonly grid: readonly [rows: number, columns: number];
 }
 
 /** What `layer` is in the reference's checkpoints: a convolution inside a convolution of which nothing is used. */
@@ -38,22 +39,22 @@ export class Descriptor extends Module {
   readonly conv: Conv2d;
   /** First row of the weight for each map, and for the coordinates. */
   readonly #first: readonly number[];
-  /** `[1, side, side, 2]` */
+  /** `[1, rows, columns, 2]` */
   readonly #places: Tensor;
 
-  constructor(build: Build, { channels, width, side }: DescriptorShape) {
+  constructor(build: Build, { channels, width, grid }: DescriptorShape) {
     super();
     const first = [0];
     for (const [i, count] of channels.entries()) first.push((first[i] as number) + count);
     const all = first.at(-1) as number;
     this.conv = this.child(used, new Conv2d(build, all + 2, width, { kernelSize: 1 }));
     this.#first = first;
-    this.#places = coordinates(build.device, side).keep();
+    this.#places = coordinates(build.device, grid).keep();
   }
 
   /**
    * @param maps `[N, h, w, C]` of each level, finest first, as `pooled` gives them
-   * @returns `[N, side, side, width]`
+   * @returns `[N, rows, columns, width]`
    */
   forward(maps: readonly Tensor[]): Tensor {
     const { weight, bias } = this.conv;
@@ -91,12 +92,26 @@ export function pooled(levels: readonly Tensor[], byChannels: boolean): Tensor[]
   );
 }
 
-/** Rows from −1 to 1, then columns. */
-export function coordinates(device: Device, side: number): Tensor {
-  const at = (i: number) => (2 * i) / (side - 1) - 1;
-  const values = new Float32Array(side * side * 2);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) values.set([at(y), at(x)], 2 * (y * side + x));
+/**
+ * Places on a grid: rows from −1 to 1, then columns. Liu et al., "An intriguing failing of convolutional neural networks and the CoordConv
+ * solution" (NeurIPS 2018).
+ * @returns `[1, rows, columns, 2]`
+ * @throws LoupeError `shape` for a single row or column, which would be at 0 / 0
+ */
+export function coordinates(
+  device: Device,
+  [rows, columns]: readonly [rows: number, columns: number],
+): Tensor {
+  if (![rows, columns].every((n) => Number.isInteger(n) && n >= 2)) {
+    const rule = "a grid with coordinates has 2 rows and 2 columns or more";
+    throw new LoupeError("shape", `coordinates: ${rule}, got ${rows} × ${columns}`);
   }
-  return device.tensor(values, [1, side, side, 2]);
+  const at = (i: number, count: number) => (2 * i) / (count - 1) - 1;
+  const values = new Float32Array(rows * columns * 2);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      values.set([at(y, rows), at(x, columns)], 2 * (y * columns + x));
+    }
+  }
+  return device.tensor(values, [1, rows, columns, 2]);
 }

@@ -7,6 +7,7 @@ import {
   type Device,
   gaussianBlur,
   interpolate,
+  mean,
   moveTogether,
   noGrad,
   type PrepareOptions,
@@ -146,7 +147,10 @@ export class Cfa implements Detector {
     if (count < 1) throw new LoupeError("data", "cfa: there are no images to train on");
   }
 
-  /** Fills the memory bank, unless it was loaded. */
+  /**
+   * Fills the memory bank, unless it was loaded.
+   * @throws LoupeError `numeric` where features of the images are not finite
+   */
   async beginTraining(set: TrainingSet): Promise<void> {
     if (this.#hasBank) return;
     this.checkTraining(set.samples.length);
@@ -159,8 +163,13 @@ export class Cfa implements Detector {
       centres: C.shape[0] as number,
       rng: this.#rng.fork("bank"),
     });
-    copyElements(made, C);
-    made.dispose();
+    try {
+      const [middle] = await this.device.read(() => [mean(made)]);
+      if (!Number.isFinite(middle?.[0])) throw brokenBank(this.#config);
+      copyElements(made, C);
+    } finally {
+      made.dispose();
+    }
     this.#hasBank = true;
   }
 
@@ -298,4 +307,11 @@ export class Cfa implements Detector {
       part.dispose();
     }
   }
+}
+
+/** Centres that are NaN would never be the nearest ones, and nobody would see that they are. */
+function brokenBank({ precision }: CfaConfig): LoupeError {
+  const ways = precision === "f16" ? "use precision f32, or other weights" : "use other weights";
+  const rule = "features of the training images are NaN or infinite, and so is the memory bank";
+  return new LoupeError("numeric", `cfa: ${rule}; ${ways}`);
 }

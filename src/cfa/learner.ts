@@ -35,7 +35,8 @@ export class PatchLearner {
     backbone.sizeCheck(imageSize, imageSize);
     const [side] = backbone.levelSides(imageSize);
     const { channels, name } = backbone;
-    const sizes = { channels, width: channelsOf(config), side, centres: centresOf(config, side) };
+    const grid = [side, side] as const;
+    const sizes = { channels, width: channelsOf(config), grid, centres: centresOf(config, side) };
     const state = weights instanceof Map ? weights : undefined;
     const rng = weights instanceof Map ? undefined : weights;
     this.#config = config;

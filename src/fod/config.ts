@@ -113,9 +113,14 @@ export function fodConfig(given: Partial<FodConfig> = {}): FodConfig {
   const known = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined));
   const merged = { ...fodDefaults, widths: [] as readonly number[], ...known };
   fields.checkFields("config", "fod", { ...merged }, rules);
-  const { strides } = findBackbone(merged.backbone);
+  const { name: backbone, strides } = findBackbone(merged.backbone);
   const widths = given.widths ?? merged.levels.map((k) => 32 * (strides[k] as number));
-  const config: FodConfig = { ...merged, widths: [...widths], levels: [...merged.levels] };
+  const config: FodConfig = {
+    ...merged,
+    backbone,
+    widths: [...widths],
+    levels: [...merged.levels],
+  };
   checkWidths(config);
   refuseIdle(config);
   return config;

@@ -1,5 +1,5 @@
 /** The patch descriptor against the reference's, map by map, and its gradient. */
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { coordinates, Descriptor, pooled } from "../../src/cfa/descriptor.ts";
 import {
   backward,
@@ -59,31 +59,39 @@ describe("the golden maps", () => {
 });
 
 test("the coordinates are rows, then columns, from −1 to 1", async () => {
-  for (const side of [2, 5] as const) {
-    const want = side === 2 ? coords["2x2"] : coords["5x5"];
-    const [got] = await device.read(() => [coordinates(device, side)]);
-    const planes = toNchw(got!, [1, side, side, 2]);
+  for (const name of ["2x2", "5x5", "3x4"] as const) {
+    const [rows, columns] = name.split("x").map(Number) as [number, number];
+    const want = coords[name];
+    const [got] = await device.read(() => [coordinates(device, [rows, columns])]);
+    const planes = toNchw(got!, [1, rows, columns, 2]);
     closeTo(planes, [want.chan_plus1_rows, want.chan_plus2_cols].flat(2), { rtol: 0, atol: 1e-6 });
   }
-  const [got] = await device.read(() => [coordinates(device, 56)]);
+  const [got] = await device.read(() => [coordinates(device, [56, 56])]);
   const planes = toNchw(got!, [1, 56, 56, 2]);
   check(planes.slice(0, 3136), [56, 56], coords["56x56"].chan_plus1_rows);
   check(planes.slice(3136), [56, 56], coords["56x56"].chan_plus2_cols);
+  expect(() => coordinates(device, [1, 4])).toThrow(
+    "coordinates: a grid with coordinates has 2 rows and 2 columns or more, got 1 × 4",
+  );
 });
 
 test("values and gradients are those of one convolution over all channels side by side", async () => {
   const rng = new Rng(5);
   const channels = [3, 5, 7];
-  const sides = [6, 3, 2];
-  const shape = { channels, width: 4, side: 6 };
+  const sizes = [
+    [6, 5],
+    [3, 3],
+    [2, 1],
+  ] as const;
+  const shape = { channels, width: 4, grid: sizes[0] };
   using descriptor = new Descriptor({ device, rng }, shape);
-  const host = sides.map((s, i) => rng.normalHost(2 * s * s * channels[i]!));
-  const weights = rng.normalHost(2 * 36 * 4);
-  const maps = () => sides.map((s, i) => device.tensor(host[i]!, [2, s, s, channels[i]!]));
+  const host = sizes.map(([h, w], i) => rng.normalHost(2 * h * w * channels[i]!));
+  const weights = rng.normalHost(2 * 30 * 4);
+  const maps = () => sizes.map(([h, w], i) => device.tensor(host[i]!, [2, h, w, channels[i]!]));
   const { weight, bias } = descriptor.conv;
   const whole = () => {
-    const up = maps().map((x) => interpolate(x, { size: [6, 6], mode: "bilinear" }));
-    const places = expand(coordinates(device, 6), [2, 6, 6, 2]);
+    const up = maps().map((x) => interpolate(x, { size: [6, 5], mode: "bilinear" }));
+    const places = expand(coordinates(device, [6, 5]), [2, 6, 5, 2]);
     return conv2d(concat([...up, places], 3), weight, bias);
   };
   const results: ArrayLike<number>[][] = [];

@@ -170,12 +170,51 @@ describe("what is refused", () => {
     const model = await cfa.modelState();
     const wide = hostTensor("f32", [448, 64], new Float32Array(448 * 64));
     const other = new Map([...model, ["C", wide] as const]);
-    expect(() => cfa.loadModelState(other)).toThrow(/C.*\[448, 64\]/s);
+    expect(() => cfa.loadModelState(other)).toThrow(
+      "cfa: the state of the model: its memory bank C is of 64 centres with 448 channels, the settings make 64 with 224; set backbone, imageSize, gammaC and gammaD to those that it was trained with",
+    );
+    const live = device.memory.stats().liveBuffers;
+    expect(() => make({ config: { gammaC: 4 }, model })).toThrow("the settings make 16 with 224");
+    expect(device.memory.stats().liveBuffers).toBe(live);
+    const broken = hostTensor("f32", [224, 64], new Float32Array(224 * 64).fill(Number.NaN, 7, 8));
+    const damaged = new Map([...model, ["C", broken] as const]);
+    expect(() => cfa.loadModelState(damaged)).toThrow(
+      "cfa: the state of the model: its memory bank C holds numbers that are NaN or infinite; use another run",
+    );
     const without = new Map([...model].filter(([name]) => name !== "C"));
     expect(() => cfa.loadModelState(without)).toThrow("C");
     expect(() => cfa.loadFrozenState(model)).toThrow("names here begin with backbone.");
     cfa.dispose();
   });
+});
+
+test("a network that gives NaN makes no memory bank, and a damaged descriptor no map of zeros", async () => {
+  const whole = await begun();
+  const damage = (state: StateDict, name: string): StateDict => {
+    const { data, shape } = state.get(name)!;
+    const values = Float32Array.from(data as Float32Array).fill(Number.NaN, 0, 1);
+    return new Map([...state, [name, hostTensor("f32", [...shape], values)]]);
+  };
+  const frozen = await whole.frozenState();
+  const network = make({ frozen: damage(frozen, "backbone.bn1.bias") });
+  const live = device.memory.stats().liveBuffers;
+  await expect(network.beginTraining(setOf())).rejects.toThrow(
+    "cfa: features of the training images are NaN or infinite, and so is the memory bank; use other weights",
+  );
+  expect(device.memory.stats().liveBuffers).toBe(live);
+  const model = damage(await whole.modelState(), "Descriptor.layer.conv.bias");
+  const descriptor = make({ frozen, model });
+  expect((await predicted(descriptor, batchOf("q", 1))).every(Number.isNaN)).toBe(true);
+  expect((await step(descriptor, batchOf("q", 2)))[0]).toBeNaN();
+  for (const one of [whole, network, descriptor]) one.dispose();
+});
+
+test("a bank that is too large for the device leaves nothing behind", () => {
+  const before = device.memory.stats().liveBuffers;
+  expect(() => make({ config: { backbone: "resnet18", imageSize: 8192 } })).toThrow(
+    "needs a buffer of",
+  );
+  expect(device.memory.stats().liveBuffers).toBe(before);
 });
 
 test("the reference's own state dict, with the pair it never uses, is taken", async () => {
