@@ -87,6 +87,10 @@ export class Fod implements Detector {
       throw new LoupeError("config", "createFod: teacher and frozen both give the frozen network");
     }
     const config = fodConfig(given);
+    if (reference && !config.inter) {
+      const rule = "reference features have no effect without inter; leave them out";
+      throw new LoupeError("config", `fod: ${rule}`);
+    }
     requirePrecision("fod", device, config.precision);
     const rng = new Rng(rest.seed);
     const backbone = createEncoder(device, config, teacher, frozen ? undefined : rng);

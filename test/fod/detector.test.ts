@@ -226,6 +226,9 @@ test("what fails at making one leaves nothing behind", async () => {
     "reference features: there are no reference features layer1",
   );
   expect(() => make({}, { frozen: new Map() })).toThrow("does not fit resnet10_half");
+  expect(() => make({ inter: false }, { reference: new Map() })).toThrow(
+    "fod: reference features have no effect without inter; leave them out",
+  );
   const both = { frozen: new Map(), teacher: new Map() };
   expect(() => make({}, both)).toThrow("teacher and frozen both give the frozen network");
   expect(device.memory.stats().liveBuffers).toBe(before);
