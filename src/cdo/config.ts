@@ -156,10 +156,10 @@ export function cdoConfig(given: Partial<CdoConfig> = {}): CdoConfig {
   fields.checkFields("config", "cdo", { ...merged }, rules);
   const curriculum = merged.curriculum && curriculumConfig(merged.curriculum);
   const lrDecay = given.lrDecay ?? defaultDecay(merged.lrSchedule);
-  const config = { ...merged, lrDecay, curriculum };
+  const backbone = findBackbone(merged.backbone).name;
+  const config = { ...merged, backbone, lrDecay, curriculum };
   refuseMeaningless(config);
   refuseIdle(config, defaults);
-  findBackbone(config.backbone);
   const follows = version === "2025" && given.learningRate === undefined;
   return follows ? { ...config, learningRate: (0.0005 * config.batchSize) / 16 } : config;
 }

@@ -321,8 +321,15 @@ describe("creation", () => {
     expect(device.memory.stats().liveBuffers).toBe(before);
   });
 
-  test("CDO's own names mean the same networks, and a wrong name is answered with the right ones", () => {
+  test("CDO's and CFA's own names mean the same networks, and a wrong name is answered with the right ones", () => {
     const names = ["hrnet32", "mshrnet48", "hrnet_w18", "timm_resnet50", "timm_wide_resnet50_2"];
+    const cfa = ["res18", "wrn50_2", "effnet-b5", "vgg19"];
+    expect(cfa.map((name) => findBackbone(name).name)).toEqual([
+      "resnet18",
+      "wide_resnet50_2",
+      "efficientnet_b5",
+      "vgg19_bn",
+    ]);
     expect(names.map((name) => findBackbone(name).name)).toEqual([
       "hrnet_w32",
       "hrnet_w48",

@@ -100,13 +100,23 @@ export const backbones: readonly BackboneEntry[] = [
 
 export const backboneNames: readonly string[] = backbones.map((b) => b.name);
 
+/** What CFA's code calls them. */
+const cfaNames: ReadonlyMap<string, string> = new Map([
+  ["res18", "resnet18"],
+  ["wrn50_2", "wide_resnet50_2"],
+  ["effnet-b5", "efficientnet_b5"],
+  ["vgg19", "vgg19_bn"],
+]);
+
 /**
- * The row of a name. CDO's own names (`hrnet32`, `mshrnet32`, `timm_resnet18`) mean the same networks.
+ * The row of a name. CDO's own names (`hrnet32`, `mshrnet32`, `timm_resnet18`) and CFA's (`res18`, `wrn50_2`, `effnet-b5`, `vgg19`) mean
+ * the same networks.
  * @throws LoupeError `config` with the list of names
  */
 export function findBackbone(name: string): BackboneEntry {
   const plain = name.replace(/^timm_/, "").replace(/^(?:ms)?hrnet_?w?(\d+)$/, "hrnet_w$1");
-  const entry = backbones.find((b) => b.name === plain);
+  const known = cfaNames.get(name) ?? plain;
+  const entry = backbones.find((b) => b.name === known);
   if (entry) return entry;
   throw new LoupeError(
     "config",
