@@ -33,8 +33,6 @@ export type BatchOptions = {
   readonly shuffle?: Random;
   /** Exactly these places in the list of samples, in this order, for going on in the middle of an epoch. */
   readonly order?: Uint32Array;
-  /** Leave out a last batch that is not full; default false. */
-  readonly dropLast?: boolean;
   /** How many batches are loaded ahead; default 1. */
   readonly prefetch?: number;
 };
@@ -43,9 +41,8 @@ export type BatchOptions = {
 const atOnce = 8;
 
 /** How many batches there will be. */
-export function batchCount(samples: number, options: BatchOptions): number {
-  const { batchSize, dropLast = false } = options;
-  return dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
+export function batchCount(samples: number, { batchSize }: BatchOptions): number {
+  return Math.ceil(samples / batchSize);
 }
 
 /**
