@@ -1,7 +1,7 @@
 /** What a command of `loupe` is: a name, flags, examples and a function from what it was told to a result. */
 import type { ExitCode } from "./exit.ts";
 import type { Settings } from "./flags.ts";
-import type { Told } from "./settings.ts";
+import type { Refuse, Told } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command hands back; printed by `main.ts`, as text or with `--json` as JSON. */
@@ -17,11 +17,8 @@ export interface Invocation {
   readonly terminal: Terminal;
   /** A flag as it was given, unchecked; for the few decisions that come before `read`. */
   peek(key: string): unknown;
-  /** Flags and config file, checked against these settings. `refuse`: what is said of flags (keys) that the command has besides. */
-  read<S extends Settings>(
-    settings: S,
-    refuse?: (foreign: readonly string[]) => string,
-  ): Promise<Told<S>>;
+  /** Flags and config file, checked against these settings. `refuse`: what is said of others that the command has. */
+  read<S extends Settings>(settings: S, refuse?: Refuse): Promise<Told<S>>;
 }
 
 export interface CommandSpec {

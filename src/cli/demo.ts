@@ -117,7 +117,8 @@ async function trainProducts(
   const given = defined({ backbone: network, epochs: longer, imageSize: larger });
   const chosen = { ...quick, ...given };
   const method = findMethod("cdo");
-  const teacher = await loadTeacher(source ?? method.weightsOf(chosen.backbone), work.terminal);
+  const { backbone } = method.config(chosen) as { readonly backbone: string };
+  const teacher = await loadTeacher(source ?? method.weightsOf(backbone), backbone, work.terminal);
   const runs: FinishedRun[] = [];
   for (const className of products) {
     const place = { className, path: join(folder, className), resume: false };

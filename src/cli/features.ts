@@ -71,13 +71,13 @@ export const features: CommandSpec = {
   settings,
   async run({ read, terminal }) {
     const { settings: told } = await read(settings);
-    const { backbone: name, input, output: target } = told;
-    if (name === undefined || input === undefined || target === undefined) {
+    const { backbone: asked, input, output: target } = told;
+    if (asked === undefined || input === undefined || target === undefined) {
       throw new LoupeError("config", "features: --backbone, --input and --output are needed");
     }
-    findBackbone(name);
+    const { name } = findBackbone(asked);
     const images = await readInput(input, told.tensor, told.imageSize);
-    const teacher = await loadTeacher(told.weights ?? name, terminal);
+    const teacher = await loadTeacher(told.weights ?? name, name, terminal);
     const { seed = 1 } = told;
     const levels = await withDevice(told, terminal, (device) => {
       const precision = choosePrecision(told.precision, device, terminal);

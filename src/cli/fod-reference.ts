@@ -11,7 +11,6 @@ import { meta, mode, splitSeed } from "./data-options.ts";
 import { writeWhole } from "./files.ts";
 import { originOf, referenceFile } from "./fod-inputs.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { weightsFor } from "./method.ts";
 import { fit, fod } from "./method-fod.ts";
 import {
   adapter,
@@ -31,7 +30,7 @@ import {
 import { choosePrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
 import { completeTeacher } from "./random-teacher.ts";
-import { createDetector, loadTeacher, type Teacher, withDevice } from "./session.ts";
+import { createDetector, type Teacher, teacherFor, withDevice } from "./session.ts";
 import { disposable } from "./train-finish.ts";
 import { watched } from "./train-run.ts";
 import { trainingBatches } from "./training-batches.ts";
@@ -88,7 +87,7 @@ export const fodReference: CommandSpec = {
     }
     using interrupt = listenForInterrupt(terminal, "stopping");
     const work = { terminal, interrupt, stopped: "stopped; classes that are done are written" };
-    const teacher = await loadTeacher(weightsFor(fod, told, fod.config(told)), terminal);
+    const teacher = await teacherFor(fod, told, terminal);
     const made = await withDevice(told, terminal, async (device) => {
       const precision = choosePrecision(told.precision, device, terminal);
       const config = fod.config({ ...told, precision });
@@ -128,7 +127,7 @@ async function make(
   requireTraining(dataset);
   refuseDefective(dataset, fod);
   const { seed = 1 } = told;
-  const known = await completeTeacher(teacher, config, { device, dataset, seed });
+  const known = await completeTeacher(teacher, fod, config, { device, dataset, seed });
   using detector = disposable(createDetector(fod, device, config, known, seed));
   const { set } = trainingBatches(dataset.train, detector, seed);
   const images = watched(set, work).clean([...dataset.train.keys()]);

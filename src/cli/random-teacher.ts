@@ -4,19 +4,21 @@
  */
 import { createHash } from "node:crypto";
 import { type Device, noGrad, Rng } from "../core/index.ts";
-import { batches, type Sample, testTransform } from "../data/index.ts";
-import { upload } from "../detector/index.ts";
+import { batches, type Framing, framingOf, type Sample, testTransform } from "../data/index.ts";
+import { type Detector, upload } from "../detector/index.ts";
 import { createBackbone, type StateDict } from "../models/index.ts";
 import type { RunData } from "./class-data.ts";
+import type { Method } from "./method.ts";
 import type { Teacher } from "./session.ts";
+import { disposable } from "./train-finish.ts";
 
 /** BatchNorm moves its statistics a tenth of the way with each batch. */
 const updates = 20;
 
 export interface RandomTeacherOptions {
   readonly backbone: string;
-  /** Side of the images, pixels. */
-  readonly size: number;
+  /** How the method sees images. */
+  readonly framing: Framing;
   readonly batchSize: number;
   readonly seed: number;
 }
@@ -25,14 +27,14 @@ export interface RandomTeacherOptions {
 export async function randomTeacher(
   device: Device,
   samples: readonly Sample[],
-  { backbone, size, batchSize, seed }: RandomTeacherOptions,
+  { backbone, framing, batchSize, seed }: RandomTeacherOptions,
 ): Promise<StateDict> {
   const rng = new Rng(seed).fork("teacher");
   using network = createBackbone(backbone, { device, rng, zeroInitLast: false });
   network.train();
-  const transform = testTransform({ size });
+  const transform = testTransform(framing);
   for (let done = 0; done < updates; ) {
-    for await (const batch of batches(samples, { batchSize, side: size, transform })) {
+    for await (const batch of batches(samples, { batchSize, side: framing.size, transform })) {
       await device.read(() => noGrad(() => network.forward(upload(device, batch)[0]).slice(-1)));
       if (++done === updates) break;
     }
@@ -43,19 +45,29 @@ export async function randomTeacher(
 /** A teacher that has weights: a random one gets them from the seed and these images. */
 export async function completeTeacher(
   teacher: Teacher,
+  method: Method,
   config: Readonly<Record<string, unknown>>,
   { device, dataset, seed }: { device: Device; dataset: RunData; seed: number },
 ): Promise<Teacher> {
   if (teacher.state) return teacher;
-  const { backbone, imageSize, batchSize } = config as {
-    backbone: string;
-    imageSize: number;
-    batchSize: number;
-  };
-  const options = { backbone, size: imageSize, batchSize, seed };
+  const { images, batchSize } = untrained(method, device, config, seed);
+  const backbone = String(config.backbone);
+  const options = { backbone, framing: framingOf(images), batchSize, seed };
   const state = await randomTeacher(device, dataset.train, options);
   const record = { ...teacher.record, seed, statistics: "training images", sha256: hashOf(state) };
   return { state, record };
+}
+
+/** What the method's detector says of images; the detector itself is gone again. */
+function untrained(
+  method: Method,
+  device: Device,
+  config: Readonly<Record<string, unknown>>,
+  seed: number,
+): Pick<Detector, "images" | "batchSize"> {
+  using detector = disposable(method.create({ device, config, seed }));
+  const { images, batchSize } = detector;
+  return { images, batchSize };
 }
 
 function hashOf(state: StateDict): string {

@@ -44,7 +44,7 @@ export class Worker {
   readonly #work: Work;
   readonly #isLoud: boolean;
   /** The last one: jobs with the same weights follow each other. */
-  #teacher: { readonly weights: string; readonly teacher: Teacher } | undefined;
+  #teacher: { readonly of: string; readonly teacher: Teacher } | undefined;
 
   /** @param isLoud show what a training says, not only what it warns of */
   constructor(output: string, gpu: SharedGpu, work: Work, isLoud: boolean) {
@@ -119,9 +119,11 @@ export class Worker {
 
   async #teacherOf({ settings, config, method }: Job, terminal: Terminal): Promise<Teacher> {
     const weights = weightsFor(method, settings, config);
-    if (this.#teacher?.weights !== weights) {
-      const teacher = await loadTeacher(weights, terminal);
-      this.#teacher = { weights, teacher };
+    const backbone = String(config.backbone);
+    const of = `${backbone} ${weights}`;
+    if (this.#teacher?.of !== of) {
+      const teacher = await loadTeacher(weights, backbone, terminal);
+      this.#teacher = { of, teacher };
     }
     return this.#teacher.teacher;
   }

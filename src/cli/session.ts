@@ -2,9 +2,18 @@
 import { type Device, openDevice } from "../core/index.ts";
 import type { Detector, RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
-import { loadWeights, readCheckpoint, type StateDict, toFloat32 } from "../models/index.ts";
+import {
+  findBackbone,
+  findWeights,
+  loadWeights,
+  readCheckpoint,
+  type StateDict,
+  toFloat32,
+  type WeightsEntry,
+  weightsTable,
+} from "../models/index.ts";
 import { defined } from "./defined.ts";
-import type { Method } from "./method.ts";
+import { type Method, weightsFor } from "./method.ts";
 import { findMethod } from "./methods.ts";
 import { planSource } from "./plans.ts";
 import { precisionOfRun, type WantedPrecision } from "./precision.ts";
@@ -62,18 +71,27 @@ export const randomWeights = "random";
 
 /**
  * @param weights a file, a name of `loupe weights list` or of a backbone, or `random`
+ * @param backbone the network that they are for
  * @throws LoupeError `io`, `config` or `checkpoint`, naming the file
  */
-export async function loadTeacher(weights: string, terminal: Terminal): Promise<Teacher> {
+export async function loadTeacher(
+  weights: string,
+  backbone: string,
+  terminal: Terminal,
+): Promise<Teacher> {
   if (weights === randomWeights) {
     terminal.warn(
       "the frozen network is RANDOM, not pretrained: good for trying things out, the results say little about the method",
     );
     return { state: undefined, record: { source: randomWeights } };
   }
+  const named = findWeights(weights);
+  if (named) requireSameNetwork(weights, named, backbone); // before it is fetched
   const progress = downloadProgress(terminal);
   try {
     const { name, bytes, sha256, entry } = await loadWeights(weights, progress);
+    const published = entry ?? publishedAs(sha256);
+    if (published) requireSameNetwork(name, published, backbone);
     const { state } = readCheckpoint(bytes, { name, part: "teacher" });
     requireNumbers(name, state);
     const licence = entry ? { licence: entry.licence, url: entry.url } : {};
@@ -81,6 +99,31 @@ export async function loadTeacher(weights: string, terminal: Terminal): Promise<
   } finally {
     progress.end();
   }
+}
+
+/** The weights that the settings name, for the backbone that they name, or the method's own. Throws as `loadTeacher`. */
+export async function teacherFor(
+  method: Method,
+  settings: Readonly<Record<string, unknown>> & { readonly weights?: string | undefined },
+  terminal: Terminal,
+): Promise<Teacher> {
+  const config = method.config(settings);
+  return loadTeacher(weightsFor(method, settings, config), String(config.backbone), terminal);
+}
+
+/** The table's entry of a file that has another name. */
+const publishedAs = (sha256: string) =>
+  weightsTable.find(({ sha256Prefix }) => sha256Prefix && sha256.startsWith(sha256Prefix));
+
+/** Two networks may have the same tensors and compute other things with them: tf_efficientnet_b6 pads otherwise than efficientnet_b6. */
+function requireSameNetwork(weights: string, entry: WeightsEntry, wanted: string): void {
+  const { name } = findBackbone(wanted);
+  if (entry.backbone === name) return;
+  const next = `choose --backbone ${entry.backbone}, or weights of ${name}`;
+  throw new LoupeError(
+    "config",
+    `--weights ${weights}: they are of ${entry.backbone}, not of ${name}; ${next}`,
+  );
 }
 
 /** One NaN in the frozen network makes every loss NaN; better said here, with the file. */

@@ -20,29 +20,41 @@ export interface Told<S extends Settings> {
 const mostConfigBytes = 1 << 20;
 
 /**
- * @param refuse what is said of keys given on the command line that the command has, but not with this schema
+ * @param refuse what is said of keys that the command has, but not with this schema
  * @throws LoupeError `config` that lists everything wrong with the values; `io` when the config file can't be read
  */
 export async function readSettings<S extends Settings>(
   command: Command,
   schema: S,
-  refuse: (foreign: readonly string[]) => string = notOfMethod,
+  refuse: Refuse = notOfMethod,
 ): Promise<Told<S>> {
   const path = command.opts().config as string | undefined;
-  const inFile = path === undefined ? {} : await readConfig(path, schema);
+  const { $schema: _, ...inFile } = path === undefined ? {} : await readObject(path);
   const onLine = givenFlags(command, schema);
-  const foreign = foreignFlags(command, schema);
+  const others = otherSettings(command, schema);
+  const foreign = [
+    ...others.filter((key) => command.getOptionValueSource(key) === "cli").map(asFlag),
+    ...others.filter((key) => key in inFile).map((key) => ({ key, name: `${key} in ${path}` })),
+  ];
   if (foreign.length > 0) {
     throw new LoupeError("config", refuse(foreign));
   }
+  if (path !== undefined) refuseUnknown(path, inFile, Object.keys(schema.shape));
   const written = (key: string) =>
     key in onLine ? nameOf(key, onLine[key]) : `${key} in ${path ?? "the config file"}`;
   const given = { ...inFile, ...onLine };
   return { settings: checkValues(schema, given, written), given, written };
 }
 
-const notOfMethod = (foreign: readonly string[]) =>
-  `${foreign.map(flagName).join(", ")}: not an option of this method`;
+/** Text for settings that the command has, but not here; `name`: as it was written. */
+export type Refuse = (
+  foreign: readonly { readonly key: string; readonly name: string }[],
+) => string;
+
+const notOfMethod: Refuse = (foreign) =>
+  `${foreign.map(({ name }) => name).join(", ")}: not an option of this method`;
+
+const asFlag = (key: string) => ({ key, name: flagName(key) });
 
 const nameOf = (key: string, value: unknown) =>
   value === false ? flagName(key).replace(/^--/, "--no-") : flagName(key);
@@ -55,12 +67,11 @@ export async function readConfigFile<S extends Settings>(
   return checkValues(schema, await readConfig(path, schema), (key) => `${key} in ${path}`);
 }
 
-/** Flags that the command knows but that are not among these settings. */
-function foreignFlags(command: Command, schema: Settings): string[] {
+/** What the command knows that is not among these settings. */
+function otherSettings(command: Command, schema: Settings): string[] {
   return command.options
     .map((option) => option.attributeName())
-    .filter((key) => !ownFlags.includes(key) && !(key in schema.shape))
-    .filter((key) => command.getOptionValueSource(key) === "cli");
+    .filter((key) => !ownFlags.includes(key) && !(key in schema.shape));
 }
 
 /** Flags of every command that are no settings. */

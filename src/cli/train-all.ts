@@ -16,13 +16,13 @@ import {
 import type { Invocation, Outcome } from "./command.ts";
 import { findRuns } from "./compare-runs.ts";
 import type { ExitCode } from "./exit.ts";
-import { flagName } from "./flags.ts";
 import { methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { classesOf, type Job, jobsOf, labelOf } from "./run-jobs.ts";
 import { checkPlan, type Plan, planFile, readPlan, writePlan } from "./run-plan.ts";
 import { workThrough } from "./run-work.ts";
 import type { Outcome as JobOutcome } from "./run-worker.ts";
+import type { Refuse } from "./settings.ts";
 import { sharedGpu } from "./shared-gpu.ts";
 import { freeFolder, isRun, jointName, safeName } from "./train-folder.ts";
 import { sharedTrainSettings, type TrainTold } from "./train-settings.ts";
@@ -55,19 +55,19 @@ export async function trainEvery(call: Invocation, work: Work): Promise<Outcome>
   }
 }
 
-/** A flag of one or two methods is named with them. */
-function notOfAll(foreign: readonly string[]): string {
-  const lines = foreign.map((key) => {
+/** A setting of one or two methods is named with them. */
+const notOfAll: Refuse = (foreign) => {
+  const lines = foreign.map(({ key, name }) => {
     const having = methods.filter(
       ({ settings, inputs }) => key in { ...settings.shape, ...inputs?.settings.shape },
     );
     const names = having.map(({ name }) => name).join(" and ");
     const rule = names === "" ? "is for one training" : `is a setting of ${names}`;
     const next = having.length > 0 ? `loupe train ${having[0]?.name}` : "loupe train <method>";
-    return `${flagName(key)}: ${rule}, not of all methods; give it to: ${next} …`;
+    return `${name}: ${rule}, not of all methods; give it to: ${next} …`;
   });
   return lines.join("\n");
-}
+};
 
 interface Chosen {
   readonly plan: Plan;

@@ -51,7 +51,7 @@ export async function beginRun(
   planThreshold(settings.threshold, dataset);
   const precision = choosePrecision(wantedPrecision(settings), device, terminal);
   const config = method.config({ ...settings, precision });
-  const known = await completeTeacher(teacher, config, { device, dataset, seed });
+  const known = await completeTeacher(teacher, method, config, { device, dataset, seed });
   const weights = String(known.record.sha256);
   const of = { settings, config, className: place.className, weights };
   const inputs = await method.inputs?.load(of);

@@ -5,6 +5,7 @@ import type { Framing } from "../data/index.ts";
 import type { RunFolder, RunRecord } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { protocolNames, protocolNeeds } from "../metrics/index.ts";
+import { findBackbone } from "../models/index.ts";
 import { dataChoices, type RecordedData, recordedData } from "./data-options.ts";
 import { flag, labelled, type Settings, whole } from "./flags.ts";
 import type { InputsRecord, Method } from "./method.ts";
@@ -269,12 +270,16 @@ function hadPath(key: "meta" | "testData", { data }: TrainRecord): boolean {
 function same(key: string, now: unknown, before: unknown): boolean {
   if (key === "weights") return now === before || resolve(String(now)) === resolve(String(before));
   if (key === "precision" && now === "auto") return true;
+  if (key === "backbone") return networkOf(now) === networkOf(before);
   if (key === "class" || key === "testClass") {
     const named = now as readonly unknown[];
     return ((before ?? []) as readonly unknown[]).every((name) => named.includes(name));
   }
   return JSON.stringify(now) === JSON.stringify(before);
 }
+
+/** A network may have several names. */
+const networkOf = (name: unknown) => findBackbone(String(name)).name;
 
 /** The file, or the folder that it lies in. */
 const isFileOf = (now: unknown, path: unknown) =>

@@ -6,11 +6,11 @@ import type { CommandSpec, Invocation, Outcome } from "./command.ts";
 import { choiceOf } from "./data-choice.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { type Method, weightsFor } from "./method.ts";
+import type { Method } from "./method.ts";
 import { findMethod, methods } from "./methods.ts";
 import type { Work } from "./predicting.ts";
 import { profiled } from "./profiled.ts";
-import { loadTeacher } from "./session.ts";
+import { teacherFor } from "./session.ts";
 import { sharedGpu } from "./shared-gpu.ts";
 import { everyMethod, trainEvery } from "./train-all.ts";
 import { beginRun } from "./train-begin.ts";
@@ -115,8 +115,7 @@ async function eachClass(
   let exit: ExitCode = 0;
   const gpu = sharedGpu(told.settings, terminal);
   const isNew = places.some(({ resume }) => !resume);
-  const weights = weightsFor(method, told.settings, method.config(told.settings));
-  const teacher = isNew ? await loadTeacher(weights, terminal) : undefined; // a run that goes on has its own
+  const teacher = isNew ? await teacherFor(method, told.settings, terminal) : undefined; // a run that goes on has its own
   try {
     for (const place of places) {
       try {

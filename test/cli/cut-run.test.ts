@@ -12,6 +12,7 @@ import {
   readImage,
   resize,
 } from "../../src/data/index.ts";
+import { readSafetensors } from "../../src/models/index.ts";
 import { part } from "../report/pictures.ts";
 import { folder, loupe, prepareLoupe } from "./loupe.ts";
 
@@ -88,6 +89,22 @@ test("loupe metrics measures the run's maps against the same part of the masks",
   for (const name of ["mAUROC_px", "mAP_px", "mAUPRO_px"]) {
     expect(again[name]).toBeCloseTo(own[name], 6);
   }
+});
+
+test("a random frozen network takes its statistics from the part of the images that is trained on", async () => {
+  for (let index = 0; index < 5; index++) {
+    const { image } = demoImage("washer", { part: "train", index, size: 64 });
+    await put(`squares/w/train/good/00${index}.png`, image);
+  }
+  const ways = ["--backbone", "resnet10_half", "--weights", "random", "--image-size", "64"];
+  const weightsOf = async (data: string) => {
+    const output = `${data}.safetensors`;
+    const told = ["--data", data, "--fit", "crop", ...ways, "--output", output];
+    expect((await loupe("fod", "reference-features", ...told)).code).toBe(0);
+    return readSafetensors(readFileSync(file(output))).metadata.get("weights");
+  };
+  expect(await weightsOf("squares")).toMatch(/^[0-9a-f]{64}$/);
+  expect(await weightsOf("data")).toBe(await weightsOf("squares")); // the same squares, with more beside them
 });
 
 test("predictions tell how much of each image was not looked at", async () => {

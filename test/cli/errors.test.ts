@@ -1,11 +1,16 @@
 /** What users do wrong, and what they are told: one clear message, an exit code that says which kind, nothing on stdout. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { encodePng, makeImage } from "../../src/data/index.ts";
 import { folder, loupe, prepareLoupe, smallData, start } from "./loupe.ts";
 
 prepareLoupe();
 
+const packagedWeights = join(
+  import.meta.dirname,
+  "../../weights/resnet10_half.textures.safetensors",
+);
 const file = (...path: string[]) => join(folder, ...path);
 
 async function fails(code: number, message: RegExp | string, ...args: readonly string[]) {
@@ -81,6 +86,27 @@ describe("usage", () => {
       "--backbone",
       "resnet19",
     );
+  });
+
+  test("weights of another network are refused by name, also where their tensors would fit, and nothing is fetched", async () => {
+    writeFileSync(file("grey.png"), encodePng(makeImage(64, 64, 1)));
+    const told = ["--input", file("grey.png"), "--output", file("f.safetensors")];
+    const b6 = ["--backbone", "efficientnet_b6", "--weights", "tf_efficientnet_b6.aa_in1k"];
+    const rule =
+      /--weights tf_efficientnet_b6\.aa_in1k: they are of tf_efficientnet_b6, not of efficientnet_b6; choose --backbone tf_efficientnet_b6/;
+    await fails(2, rule, "features", ...b6, ...told);
+    const data = await smallData("b6");
+    await fails(2, rule, "train", "cfa", "--data", data, ...b6, "--output", file("b6-run"));
+    copyFileSync(packagedWeights, file("mine.safetensors"));
+    const mine = ["--backbone", "resnet18", "--weights", file("mine.safetensors")];
+    await fails(
+      2,
+      /mine\.safetensors: they are of resnet10_half, not/,
+      "features",
+      ...mine,
+      ...told,
+    );
+    expect(["f.safetensors", "b6-run"].filter((name) => existsSync(file(name)))).toEqual([]);
   });
 
   test("help goes to stdout and ends with 0", async () => {

@@ -119,5 +119,9 @@ test("a folder of runs is not written into again, and going on takes no other se
   expect(none.stderr).toMatch(/nowhere.plan\.json: there is no such file/);
   writeFileSync(file("c.json"), JSON.stringify({ gammaC: 3 }));
   const config = await loupe(...all, "--data", file("data"), "--config", "c.json");
-  expect(config.stderr).toMatch(/c\.json: there is no setting "gammaC"/);
+  expect(config.stderr).toMatch(/gammaC in c\.json: is a setting of cfa, not of all methods; /);
+  expect(config.code).toBe(2);
+  writeFileSync(file("d.json"), JSON.stringify({ epoch: 3 }));
+  const unknown = await loupe(...all, "--data", file("data"), "--config", "d.json");
+  expect(unknown.stderr).toMatch(/d\.json: there is no setting "epoch"; did you mean "epochs"/);
 });
