@@ -8,7 +8,6 @@ import {
   gaussianBlur,
   interpolate,
   mean,
-  moveTogether,
   noGrad,
   type PrepareOptions,
   type Program,
@@ -18,13 +17,11 @@ import {
   reshape,
   type Tensor,
   type TensorType,
-  withPrecision,
 } from "../core/index.ts";
 import type { Batch } from "../data/index.ts";
 import {
   type Detector,
-  loadPart,
-  prefixed,
+  FrozenNetwork,
   type StepPosition,
   type TrainingImages,
   type TrainingMemory,
@@ -32,15 +29,17 @@ import {
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
-import { FeatureExtractor, type StateDict } from "../models/index.ts";
+import { findBackbone, type StateDict } from "../models/index.ts";
 import { meanBank, paperBank } from "./bank.ts";
 import { type CfaConfig, cfaConfig, shorterSide } from "./config.ts";
-import { createFrozen } from "./frozen.ts";
 import { PatchLearner } from "./learner.ts";
 import { softminScore } from "./score.ts";
 
 /** Names of the frozen network begin so in a run's files; the reference saves none. */
-const frozenPrefix = "backbone.";
+const prefix = "backbone.";
+
+/** reference: its ResNets give what goes into the last ReLU of a layer, through a LeakyReLU with this slope. */
+const leakySum = 0.01;
 
 export interface CfaOptions {
   readonly device: Device;
@@ -70,41 +69,35 @@ export class Cfa implements Detector {
   readonly method = "cfa";
   readonly device: Device;
   readonly #config: CfaConfig;
-  readonly #frozen: FeatureExtractor;
+  readonly #frozen: FrozenNetwork;
   readonly #learner: PatchLearner;
   readonly #step: Program<[Tensor], Tensor>;
   readonly #raw: Program<[Tensor], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
   readonly #rng: Rng;
-  #hasRandomExpert: boolean;
   #hasBank: boolean;
   /** r after the last step. */
   #radius: number | undefined;
 
   /** Use `createCfa`. */
   constructor({ device, config: given, teacher, frozen, model, seed, record }: CfaOptions) {
-    if (teacher && frozen) {
-      throw new LoupeError("config", "createCfa: teacher and frozen both give the frozen network");
-    }
     const config = cfaConfig(given);
-    const { backbone: name, precision } = config;
+    const { backbone, precision } = config;
     requirePrecision("cfa", device, precision);
     const rng = new Rng(seed);
-    const backbone = createFrozen(device, name, teacher, frozen ? undefined : rng);
+    const sums = findBackbone(backbone).hasSums ? { leakySum } : {};
+    const settings = { method: this.method, backbone, prefix, precision, ...sums };
+    this.#frozen = new FrozenNetwork(device, settings, { teacher, frozen }, rng);
     try {
-      this.#frozen = new FeatureExtractor(backbone);
-      if (precision === "f16") moveTogether(backbone.parameters()); // one launch makes their halves
-      if (frozen) loadPart(backbone, frozenPrefix, frozen, "cfa");
-      this.#learner = new PatchLearner(device, config, backbone, model ?? rng);
+      this.#learner = new PatchLearner(device, config, this.#frozen.backbone, model ?? rng);
     } catch (error) {
-      backbone.dispose();
+      this.#frozen.dispose();
       throw error;
     }
     this.device = device;
     this.#config = config;
     this.#rng = rng;
-    this.#hasRandomExpert = !teacher && !frozen;
     this.#hasBank = model !== undefined;
     this.#record = record ?? true;
     this.#step = program(device, (images) => this.#learner.descend(this.features(images)));
@@ -114,7 +107,7 @@ export class Cfa implements Detector {
 
   /** True while the frozen network's weights are random, which is good for trying things out only: whoever shows results says so. */
   get hasRandomExpert(): boolean {
-    return this.#hasRandomExpert;
+    return this.#frozen.isRandom;
   }
 
   get config(): Readonly<Record<string, unknown>> {
@@ -269,7 +262,7 @@ export class Cfa implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return withPrecision(this.#config.precision, () => this.#frozen.forward(images));
+    return this.#frozen.features(images);
   }
 
   async modelState(): Promise<StateDict> {
@@ -284,13 +277,12 @@ export class Cfa implements Detector {
     this.#hasBank = true;
   }
 
-  async frozenState(): Promise<StateDict> {
-    return prefixed(frozenPrefix, await this.#frozen.backbone.stateDict());
+  frozenState(): Promise<StateDict> {
+    return this.#frozen.state();
   }
 
   loadFrozenState(state: StateDict): void {
-    loadPart(this.#frozen.backbone, frozenPrefix, state, "cfa");
-    this.#hasRandomExpert = false;
+    this.#frozen.load(state);
   }
 
   trainingState(): Promise<StateDict> {

@@ -6,7 +6,6 @@ import {
   add,
   concat,
   type Device,
-  moveTogether,
   mul,
   noGrad,
   type PrepareOptions,
@@ -17,12 +16,10 @@ import {
   slice,
   type Tensor,
   type TensorType,
-  withPrecision,
 } from "../core/index.ts";
 import {
   type Detector,
-  loadPart,
-  prefixed,
+  FrozenNetwork,
   type StepPosition,
   type TrainingImages,
   type TrainingMemory,
@@ -30,17 +27,17 @@ import {
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
-import { FeatureExtractor, type StateDict } from "../models/index.ts";
+import type { StateDict } from "../models/index.ts";
 import { type FodConfig, fodConfig } from "./config.ts";
 import { EpochMeans } from "./epoch-means.ts";
-import { createEncoder, inputsOf } from "./frozen.ts";
+import { inputsOf } from "./inputs.ts";
 import { Levels } from "./levels.ts";
 import { streamReference } from "./reference.ts";
 import { smoothed } from "./score.ts";
 import { tokensOf } from "./tokens.ts";
 
 /** Names of the frozen network's weights begin so in a run's files. */
-const frozenPrefix = "encoder.";
+const prefix = "encoder.";
 
 export interface FodOptions {
   readonly device: Device;
@@ -73,7 +70,7 @@ export class Fod implements Detector {
   readonly method = "fod";
   readonly device: Device;
   readonly #config: FodConfig;
-  readonly #encoder: FeatureExtractor;
+  readonly #encoder: FrozenNetwork;
   readonly #levels: Levels;
   readonly #step: Program<[Tensor], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
@@ -83,22 +80,19 @@ export class Fod implements Detector {
 
   /** Use `createFod`. */
   constructor({ device, config: given, teacher, frozen, model, reference, ...rest }: FodOptions) {
-    if (teacher && frozen) {
-      throw new LoupeError("config", "createFod: teacher and frozen both give the frozen network");
-    }
     const config = fodConfig(given);
     if (reference && !config.inter) {
       const rule = "reference features have no effect without inter; leave them out";
       throw new LoupeError("config", `fod: ${rule}`);
     }
-    requirePrecision("fod", device, config.precision);
+    const { backbone, precision } = config;
+    requirePrecision("fod", device, precision);
     const rng = new Rng(rest.seed);
-    const backbone = createEncoder(device, config, teacher, frozen ? undefined : rng);
+    const settings = { method: this.method, backbone, prefix, precision };
+    this.#encoder = new FrozenNetwork(device, settings, { teacher, frozen }, rng);
     try {
-      this.#encoder = new FeatureExtractor(backbone);
-      if (config.precision === "f16") moveTogether(backbone.parameters()); // one launch makes their halves
-      if (frozen) loadPart(backbone, frozenPrefix, frozen, "fod");
-      const levels = new Levels(device, config, inputsOf(backbone, config), model ?? rng);
+      const inputs = inputsOf(this.#encoder.backbone, config);
+      const levels = new Levels(device, config, inputs, model ?? rng);
       this.#levels = levels;
       try {
         if (reference) levels.loadReference(reference, "reference features");
@@ -107,7 +101,7 @@ export class Fod implements Detector {
         throw error;
       }
     } catch (error) {
-      backbone.dispose();
+      this.#encoder.dispose();
       throw error;
     }
     this.device = device;
@@ -249,7 +243,7 @@ export class Fod implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return withPrecision(this.#config.precision, () => this.#encoder.forward(images));
+    return this.#encoder.features(images);
   }
 
   modelState(): Promise<StateDict> {
@@ -266,12 +260,12 @@ export class Fod implements Detector {
     return this.#levels.referenceFeatures();
   }
 
-  async frozenState(): Promise<StateDict> {
-    return prefixed(frozenPrefix, await this.#encoder.backbone.stateDict());
+  frozenState(): Promise<StateDict> {
+    return this.#encoder.state();
   }
 
   loadFrozenState(state: StateDict): void {
-    loadPart(this.#encoder.backbone, frozenPrefix, state, "fod");
+    this.#encoder.load(state);
   }
 
   async trainingState(): Promise<StateDict> {

@@ -161,7 +161,7 @@ describe("what is refused", () => {
     );
     expect(of({ imageSize: 3 })).toThrow("cfa: a single patch has no coordinates");
     expect(() => make({ teacher: new Map(), frozen: new Map() })).toThrow(
-      "createCfa: teacher and frozen both give the frozen network",
+      "cfa: teacher and frozen both give the frozen network; leave one of them out",
     );
   });
 

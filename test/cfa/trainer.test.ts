@@ -1,7 +1,6 @@
 /** Three epochs of the reference's own trainer on synthetic images at 224 pixels: bank, losses, r, maps and metrics. */
 import { expect, test } from "vitest";
 import { meanBank } from "../../src/cfa/bank.ts";
-import { createFrozen } from "../../src/cfa/frozen.ts";
 import { type CfaConfig, cfaConfig, createCfa } from "../../src/cfa/index.ts";
 import { PatchLearner } from "../../src/cfa/learner.ts";
 import { copyElements, Rng } from "../../src/core/index.ts";
@@ -9,7 +8,7 @@ import { type Image, makeImage } from "../../src/data/image.ts";
 import { type Batch, frame, normalise } from "../../src/data/index.ts";
 import { prefixed, split, upload } from "../../src/detector/index.ts";
 import { evaluate } from "../../src/metrics/index.ts";
-import type { StateDict } from "../../src/models/index.ts";
+import { createBackbone, type StateDict } from "../../src/models/index.ts";
 import { closeTo } from "../core/close.ts";
 import { these } from "../detector/fakes.ts";
 import { testDevice } from "../device.ts";
@@ -74,7 +73,8 @@ const testing = batchOf(
 
 /** Everything before the first step: the golden descriptor, and the bank of the four images. */
 async function begin(config: CfaConfig): Promise<StateDict> {
-  const backbone = createFrozen(device, "resnet18", undefined, undefined).eval();
+  const settings = { device, leakySum: 0.01, rng: new Rng(1) };
+  const backbone = createBackbone("resnet18", settings).eval();
   backbone.loadStateDict(fill(backbone.stateShapes(), ""));
   const learner = new PatchLearner(device, config, backbone, modelState(112, 3136, 448));
   const bank = await meanBank({

@@ -230,7 +230,9 @@ test("what fails at making one leaves nothing behind", async () => {
     "fod: reference features have no effect without inter; leave them out",
   );
   const both = { frozen: new Map(), teacher: new Map() };
-  expect(() => make({}, both)).toThrow("teacher and frozen both give the frozen network");
+  expect(() => make({}, both)).toThrow(
+    "fod: teacher and frozen both give the frozen network; leave one of them out",
+  );
   expect(device.memory.stats().liveBuffers).toBe(before);
 });
 

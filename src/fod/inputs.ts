@@ -1,21 +1,8 @@
-/** The frozen network, and what it gives on the levels that are used. */
-import type { Device, Rng } from "../core/index.ts";
+/** What the frozen network gives on the levels that are used. */
 import { LoupeError } from "../error.ts";
-import { type Backbone, createBackbone, findBackbone, type StateDict } from "../models/index.ts";
+import type { Backbone } from "../models/index.ts";
 import type { FodConfig } from "./config.ts";
 import type { LevelInput } from "./level.ts";
-
-/** @param rng draws the weights; without it they are zeros, to be loaded */
-export function createEncoder(
-  device: Device,
-  { backbone }: FodConfig,
-  teacher: StateDict | undefined,
-  rng: Rng | undefined,
-): Backbone {
-  if (teacher) return createBackbone(backbone, { device, weights: teacher });
-  const build = { device, rng: rng?.fork("teacher") };
-  return findBackbone(backbone).create(build, { zeroInitLast: false });
-}
 
 /**
  * Channels and grids of the levels of the config.
