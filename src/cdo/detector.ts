@@ -5,7 +5,6 @@
 import {
   concat,
   type Device,
-  moveTogether,
   noGrad,
   type PrepareOptions,
   type Program,
@@ -21,10 +20,9 @@ import { type Batch, detourSize } from "../data/index.ts";
 import {
   type Detector,
   type EpochPlan,
+  FrozenNetwork,
   jsonOf,
   jsonTensor,
-  loadPart,
-  prefixed,
   type StepPosition,
   type TrainingImages,
   type TrainingMemory,
@@ -32,14 +30,14 @@ import {
 } from "../detector/index.ts";
 import { LoupeError } from "../error.ts";
 import { topFractionMean } from "../metrics/index.ts";
-import { type Backbone, FeatureExtractor, type StateDict } from "../models/index.ts";
+import type { Backbone, StateDict } from "../models/index.ts";
 import { Apprentice } from "./apprentice.ts";
 import { type CdoConfig, cdoConfig } from "./config.ts";
 import { type Curriculum, createCurriculum, type Surroundings } from "./curriculum/index.ts";
 import { type CdoLosses, type CdoLossOptions, cdoLosses } from "./loss.ts";
 import { unitFeatureLoss } from "./losses/index.ts";
 import { anomalyMap } from "./map.ts";
-import { createExpert, curriculumEntry, frozenPrefix } from "./parts.ts";
+import { curriculumEntry, frozenPrefix as prefix } from "./parts.ts";
 
 /** What a step takes: images, masks, and the numbers of the curriculum if there are any. */
 type StepInputs = [images: Tensor, masks: Tensor, controls?: Tensor];
@@ -76,40 +74,33 @@ export class Cdo implements Detector {
   readonly method = "cdo";
   readonly device: Device;
   readonly #config: CdoConfig;
-  readonly #expert: FeatureExtractor;
+  readonly #expert: FrozenNetwork;
   readonly #apprentice: Apprentice;
   readonly #step: Program<Tensor[], Tensor>;
   readonly #map: Program<[Tensor], Tensor>;
   readonly #record: boolean;
   readonly #curriculum: Curriculum | undefined;
   #around: Surroundings | undefined;
-  #hasRandomExpert: boolean;
 
   /** Use `createCdo`. */
   constructor({ device, config: given, teacher, frozen, model, seed, record }: CdoOptions) {
-    if (teacher && frozen) {
-      throw new LoupeError("config", "createCdo: teacher and frozen both give the expert");
-    }
     const config = cdoConfig(given);
-    const { curriculum, epochs, batchSize, imageSize } = config;
+    const { curriculum, epochs, batchSize, imageSize, backbone, precision } = config;
     const side = config.version === "2025" && config.detour ? detourSize : imageSize;
     this.#curriculum = curriculum
       ? createCurriculum(curriculum, { epochs, seed, batchSize, side })
       : undefined;
     const rng = new Rng(seed);
-    const expert = createExpert(device, config, teacher, frozen ? undefined : rng);
+    const settings = { method: this.method, backbone, prefix, precision };
+    this.#expert = new FrozenNetwork(device, settings, { teacher, frozen }, rng);
     try {
-      this.#expert = new FeatureExtractor(expert);
-      if (config.precision === "f16") moveTogether(expert.parameters()); // one launch makes their halves
-      if (frozen) loadPart(expert, frozenPrefix, frozen, "cdo");
       this.#apprentice = new Apprentice(device, config, model ?? rng);
     } catch (error) {
-      expert.dispose();
+      this.#expert.dispose();
       throw error;
     }
     this.device = device;
     this.#config = config;
-    this.#hasRandomExpert = !teacher && !frozen;
     this.#record = record ?? true;
     this.#step = program(device, (images, masks, controls) => this.#learn(images, masks, controls));
     this.#map = program(device, (images) => this.#detect(images));
@@ -117,7 +108,7 @@ export class Cdo implements Detector {
 
   /** True while the expert's weights are random, which is good for trying things out only: whoever shows results says so. */
   get hasRandomExpert(): boolean {
-    return this.#hasRandomExpert;
+    return this.#expert.isRandom;
   }
 
   get config(): Readonly<Record<string, unknown>> {
@@ -218,10 +209,8 @@ export class Cdo implements Detector {
 
   /** The features of both networks, finest first, in the precision of the config. */
   #look(images: Tensor, apprentice: Backbone): [expert: Tensor[], apprentice: Tensor[]] {
-    return withPrecision(this.#config.precision, () => [
-      this.#expert.forward(images),
-      apprentice.forward(images),
-    ]);
+    const own = () => apprentice.forward(images);
+    return [this.features(images), withPrecision(this.#config.precision, own)];
   }
 
   /** Images, masks and numbers of the curriculum of one training step. */
@@ -274,7 +263,7 @@ export class Cdo implements Detector {
   }
 
   features(images: Tensor): Tensor[] {
-    return withPrecision(this.#config.precision, () => this.#expert.forward(images));
+    return this.#expert.features(images);
   }
 
   modelState(): Promise<StateDict> {
@@ -285,13 +274,12 @@ export class Cdo implements Detector {
     this.#apprentice.loadModelState(state);
   }
 
-  async frozenState(): Promise<StateDict> {
-    return prefixed(frozenPrefix, await this.#expert.backbone.stateDict());
+  frozenState(): Promise<StateDict> {
+    return this.#expert.state();
   }
 
   loadFrozenState(state: StateDict): void {
-    loadPart(this.#expert.backbone, frozenPrefix, state, "cdo");
-    this.#hasRandomExpert = false;
+    this.#expert.load(state);
   }
 
   async trainingState(): Promise<StateDict> {

@@ -1,12 +1,6 @@
-/** The parts of CDO: expert, apprentice and optimiser, made or loaded, and their names in a run's files. */
+/** The parts of CDO: apprentice and loss scale, and the names of all parts in a run's files. */
 import { type Device, type Rng, requirePrecision } from "../core/index.ts";
-import {
-  type Backbone,
-  createBackbone,
-  findBackbone,
-  GradScaler,
-  type StateDict,
-} from "../models/index.ts";
+import { type Backbone, findBackbone, GradScaler } from "../models/index.ts";
 import type { CdoConfig } from "./config.ts";
 
 /** Names begin so in the reference's files. */
@@ -19,18 +13,6 @@ export const scalerPrefix = "scaler.";
 
 /** What a curriculum has learned from a training, as JSON, in a training state. */
 export const curriculumEntry = "curriculum";
-
-/** @param rng draws the weights; without it they are zeros, to be loaded */
-export function createExpert(
-  device: Device,
-  { backbone }: CdoConfig,
-  teacher: StateDict | undefined,
-  rng: Rng | undefined,
-): Backbone {
-  if (teacher) return createBackbone(backbone, { device, weights: teacher });
-  const build = { device, rng: rng?.fork("teacher") };
-  return findBackbone(backbone).create(build, { zeroInitLast: false });
-}
 
 export function createApprentice(
   device: Device,

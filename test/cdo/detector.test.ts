@@ -89,7 +89,7 @@ test("states under other names are refused by name", async () => {
     /does not fit resnet18\s+1 missing: conv1\.weight/,
   );
   expect(() => make({}, { teacher: published(frozen), frozen })).toThrow(
-    "createCdo: teacher and frozen both give the expert",
+    "cdo: teacher and frozen both give the frozen network; leave one of them out",
   );
 });
 
