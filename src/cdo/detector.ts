@@ -19,6 +19,7 @@ import {
 import { type Batch, detourSize } from "../data/index.ts";
 import {
   type Detector,
+  type DetectorOptions,
   type EpochPlan,
   FrozenNetwork,
   jsonOf,
@@ -45,20 +46,7 @@ type StepInputs = [images: Tensor, masks: Tensor, controls?: Tensor];
 /** What `drawPatches` takes. */
 const smallestNoise = 20;
 
-export interface CdoOptions {
-  readonly device: Device;
-  readonly config?: Partial<CdoConfig>;
-  /** The expert's published weights. Without them, or `frozen`, it is random: see `hasRandomExpert`. */
-  readonly teacher?: StateDict | undefined;
-  /** The expert as `frozenState` gave it, instead of `teacher`. */
-  readonly frozen?: StateDict | undefined;
-  /** The apprentice as `modelState` gave it; without it its weights are drawn. */
-  readonly model?: StateDict | undefined;
-  /** Draws the weights that are not given. */
-  readonly seed: number;
-  /** False: every step is computed from scratch instead of replayed, with the same bits, more slowly. */
-  readonly record?: boolean;
-}
+export type CdoOptions = DetectorOptions<CdoConfig>;
 
 /**
  * Makes a CDO detector. What fails leaves nothing on the device.

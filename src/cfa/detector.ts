@@ -21,6 +21,7 @@ import {
 import type { Batch } from "../data/index.ts";
 import {
   type Detector,
+  type DetectorOptions,
   FrozenNetwork,
   type StepPosition,
   type TrainingImages,
@@ -41,20 +42,8 @@ const prefix = "backbone.";
 /** reference: its ResNets give what goes into the last ReLU of a layer, through a LeakyReLU with this slope. */
 const leakySum = 0.01;
 
-export interface CfaOptions {
-  readonly device: Device;
-  readonly config?: Partial<CfaConfig>;
-  /** The frozen network's published weights. Without them, or `frozen`, it is random: see `hasRandomExpert`. */
-  readonly teacher?: StateDict | undefined;
-  /** The frozen network as `frozenState` gave it, instead of `teacher`. */
-  readonly frozen?: StateDict | undefined;
-  /** r, C and descriptor as `modelState` gave them or as the reference's state dict has them; without it they are made. */
-  readonly model?: StateDict | undefined;
-  /** Draws what is not given. */
-  readonly seed: number;
-  /** False: every step is computed from scratch instead of replayed, with the same bits, more slowly. */
-  readonly record?: boolean;
-}
+/** Its `model` may be the reference's state dict too. */
+export type CfaOptions = DetectorOptions<CfaConfig>;
 
 /**
  * Makes a CFA detector. What fails leaves nothing on the device.

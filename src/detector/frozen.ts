@@ -29,12 +29,24 @@ export interface FrozenSettings {
   readonly leakySum?: number;
 }
 
-/** Where its weights come from; without either they are drawn. */
+/** Where its weights come from; without either they are drawn, which is good for trying things out only. */
 export interface FrozenWeights {
   /** Published weights. */
   readonly teacher?: StateDict | undefined;
-  /** What `state` gave. */
+  /** What `state`, or a detector's `frozenState`, gave, instead of `teacher`. */
   readonly frozen?: StateDict | undefined;
+}
+
+/** What a method with settings `Config` is made of. */
+export interface DetectorOptions<Config> extends FrozenWeights {
+  readonly device: Device;
+  readonly config?: Partial<Config>;
+  /** What `modelState` gave; without it weights are drawn, and what is computed from training images comes with `beginTraining`. */
+  readonly model?: StateDict | undefined;
+  /** Draws what is not given. */
+  readonly seed: number;
+  /** False: every step is computed from scratch instead of replayed, with the same bits, more slowly. */
+  readonly record?: boolean;
 }
 
 export class FrozenNetwork {

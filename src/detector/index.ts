@@ -4,7 +4,12 @@ export type { Detector, StepPosition, TrainingImages, TrainingMemory } from "./d
 export { evaluatePredictions } from "./evaluate.ts";
 export * as fields from "./fields.ts";
 export { type FitOptions, fit, type Progress, upload } from "./fit.ts";
-export { FrozenNetwork, type FrozenSettings, type FrozenWeights } from "./frozen.ts";
+export {
+  type DetectorOptions,
+  FrozenNetwork,
+  type FrozenSettings,
+  type FrozenWeights,
+} from "./frozen.ts";
 export { type Prediction, predictBatches } from "./predict.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-record.ts";

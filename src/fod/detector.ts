@@ -19,6 +19,7 @@ import {
 } from "../core/index.ts";
 import {
   type Detector,
+  type DetectorOptions,
   FrozenNetwork,
   type StepPosition,
   type TrainingImages,
@@ -39,21 +40,10 @@ import { tokensOf } from "./tokens.ts";
 /** Names of the frozen network's weights begin so in a run's files. */
 const prefix = "encoder.";
 
-export interface FodOptions {
-  readonly device: Device;
-  readonly config?: Partial<FodConfig>;
-  /** The frozen network's published weights. Without them, or `frozen`, it is random: good for trying things out only. */
-  readonly teacher?: StateDict | undefined;
-  /** The frozen network as `frozenState` gave it, instead of `teacher`. */
-  readonly frozen?: StateDict | undefined;
-  /** What `modelState` gave; without it weights are drawn, and the reference is computed before training. */
-  readonly model?: StateDict | undefined;
+/** Its `model` may be the list of levels that the reference code saves too. */
+export interface FodOptions extends DetectorOptions<FodConfig> {
   /** Reference features, `layer<k>` of `[C, h · w]`, such as `readReference` gives; they replace the model's. */
   readonly reference?: StateDict | undefined;
-  /** Draws the weights that are not given. */
-  readonly seed: number;
-  /** False: every step is computed from scratch instead of replayed, with the same bits, more slowly. */
-  readonly record?: boolean;
 }
 
 /**
