@@ -11,8 +11,8 @@ import torch.nn.functional as F
 EPS = 1e-4
 
 
-def features(state, x, leaky):
-    """The maps of layer1 to layer3; leaky: of the sums before the last ReLU of each, as CFA's."""
+def resnet18_sums(state, x, layers):
+    """The sums before the last ReLU of layer1 to layer<layers>."""
 
     def norm(x, at):
         mean, var = state[at + ".running_mean"], state[at + ".running_var"]
@@ -25,16 +25,20 @@ def features(state, x, leaky):
             x = norm(F.conv2d(x, state[at + ".downsample.0.weight"], stride=stride), at + ".downsample.1")
         return y + x
 
-    maps = []
+    sums = []
+    h = F.relu(norm(F.conv2d(x, state["conv1.weight"], stride=2, padding=3), "bn1"))
+    total = F.max_pool2d(h, 3, 2, 1)
+    for l in range(layers):
+        for b in range(2):
+            total = block(F.relu(total), f"layer{l + 1}.{b}", 2 if l > 0 and b == 0 else 1)
+        sums.append(total)
+    return sums
+
+
+def features(state, x, leaky):
+    """The maps of layer1 to layer3; leaky: LeakyReLU of the sums, as CFA's."""
     with torch.no_grad():
-        h = F.relu(norm(F.conv2d(x, state["conv1.weight"], stride=2, padding=3), "bn1"))
-        h = F.max_pool2d(h, 3, 2, 1)
-        for l in range(3):
-            for b in range(2):
-                total = block(h, f"layer{l + 1}.{b}", 2 if l > 0 and b == 0 else 1)
-                h = F.relu(total)
-            maps.append(F.leaky_relu(total, 0.01) if leaky else h)
-    return maps
+        return [F.leaky_relu(s, 0.01) if leaky else F.relu(s) for s in resnet18_sums(state, x, 3)]
 
 
 def pooled(maps):

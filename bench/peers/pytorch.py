@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from methods import Cfa, Fod, attended, divergence, entropy, heads, target
+from methods import Cfa, Fod, attended, divergence, entropy, heads, resnet18_sums, target
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -70,23 +70,8 @@ def resnet18_state(dtype):
 def resnet18(dtype):
     state = resnet18_state(dtype)
 
-    def norm(x, at):
-        mean, var = state[at + ".running_mean"], state[at + ".running_var"]
-        return F.batch_norm(x, mean, var, state[at + ".weight"], state[at + ".bias"], False, 0.0, 1e-5)
-
-    def block(x, at, stride):
-        y = F.relu(norm(F.conv2d(x, state[at + ".conv1.weight"], stride=stride, padding=1), at + ".bn1"))
-        y = norm(F.conv2d(y, state[at + ".conv2.weight"], padding=1), at + ".bn2")
-        if at + ".downsample.0.weight" in state:
-            x = norm(F.conv2d(x, state[at + ".downsample.0.weight"], stride=stride), at + ".downsample.1")
-        return F.relu(y + x)
-
     def forward(x):
-        h = F.relu(norm(F.conv2d(x, state["conv1.weight"], stride=2, padding=3), "bn1"))
-        h = F.max_pool2d(h, 3, 2, 1)
-        for l in range(4):
-            for b in range(2):
-                h = block(h, f"layer{l + 1}.{b}", 2 if l > 0 and b == 0 else 1)
+        h = F.relu(resnet18_sums(state, x, 4)[3])
         return F.linear(h.mean((2, 3)), state["fc.weight"], state["fc.bias"])
 
     return forward
