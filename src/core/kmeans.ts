@@ -40,7 +40,7 @@ export interface Kmeans {
 /**
  * Groups rows `[P, D]`, f32 or f16, around K centres. The same rows and seed give the same bits. A centre without rows moves to the row
  * that is farthest from its own. Where there are fewer different rows than K, some centres are equal.
- * @throws LoupeError `config` for numbers that don't fit, `shape` for tensors, `numeric` when a row holds NaN or infinity
+ * @throws LoupeError `config` for numbers that don't fit, `shape` for tensors, `numeric` when a row or first centre holds NaN or infinity
  * @example const { centres } = await kmeans(rows, { clusters: 8, rng: new Rng(42) });
  */
 export async function kmeans(rows: Tensor, options: KmeansOptions): Promise<Kmeans> {
@@ -52,14 +52,17 @@ export async function kmeans(rows: Tensor, options: KmeansOptions): Promise<Kmea
       const wide = cast(rows, "f32");
       const middle = mean(wide, 0);
       const x = sub(wide, middle);
-      return { middle, x, spread: mean(variance(x, 0, { correction: 0 })) };
+      const offset = initial && mean(sub(cast(initial, "f32"), middle));
+      return { middle, x, spread: mean(variance(x, 0, { correction: 0 })), offset };
     }),
   );
-  const { middle, x, spread } = centred;
+  const { middle, x, spread, offset } = centred;
+  let best: Kmeans | undefined;
   try {
     const most = tolerance * (await spread.item());
-    if (!Number.isFinite(most)) throw notFinite(rows);
-    let best: Kmeans | undefined;
+    if (!Number.isFinite(most)) throw notFinite("the variance of rows", rows);
+    if (initial && !Number.isFinite(await offset?.item()))
+      throw notFinite("the mean of initial", initial);
     for (let start = 0; start < (initial ? 1 : (options.restarts ?? 1)); start++) {
       const begin = () =>
         initial ? sub(cast(initial, "f32"), middle) : startRows(x, clusters, rng as Rng);
@@ -77,8 +80,11 @@ export async function kmeans(rows: Tensor, options: KmeansOptions): Promise<Kmea
     const placed = device.scope(() => noGrad(() => add(centres, middle)));
     centres.dispose();
     return { centres: placed, ...rest };
+  } catch (error) {
+    discard(best);
+    throw error;
   } finally {
-    for (const t of [middle, x, spread]) t.dispose();
+    for (const t of [middle, x, spread, offset]) t?.dispose();
   }
 }
 
@@ -107,8 +113,8 @@ function check(rows: Tensor, options: KmeansOptions): void {
   }
 }
 
-function notFinite(rows: Tensor): LoupeError {
-  const text = `the variance of rows ${show(rows.shape)} is not a finite number`;
+function notFinite(what: string, { shape }: Tensor): LoupeError {
+  const text = `${what} ${show(shape)} is not a finite number`;
   return new LoupeError("numeric", `kmeans: ${text}; look for NaN, infinity or huge numbers`);
 }
 

@@ -246,6 +246,10 @@ test("what can't be grouped is refused with its numbers", async () => {
   );
   const flat = device.ones([5]);
   expect(await wrong({ clusters: 2, rng }, flat)).toBe("kmeans: rows must be [P, D], got [5]");
+  const lost = device.tensor([0, 1, 2, Number.NaN, 1, 2], [2, 3]);
+  expect(await wrong({ clusters: 2, initial: lost })).toBe(
+    "kmeans: the mean of initial [2, 3] is not a finite number; look for NaN, infinity or huge numbers",
+  );
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
     const holed = device.tensor([0, 1, 2, 3, 4, bad], [3, 2]);
     expect(await wrong({ clusters: 2, rng }, holed)).toBe(
@@ -253,6 +257,7 @@ test("what can't be grouped is refused with its numbers", async () => {
     );
     holed.dispose();
   }
+  lost.dispose();
   flat.dispose();
   rows.dispose();
 });
