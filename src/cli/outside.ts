@@ -2,8 +2,8 @@
 import { type LoadOptions, outsideOf } from "../data/index.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Cut images of the references keep three quarters of a square; who loses more is told. */
-const most = 0.25;
+/** Cut images of the references keep three quarters of a square, a little less where sides are rounded; who loses more is told. */
+const most = 0.27;
 
 interface Cut {
   readonly path: string;

@@ -168,5 +168,5 @@ async function describe(
 function tableOf(comparison: Comparison): string {
   const summary = summaryText(comparison);
   if (summary === undefined) return comparisonText(comparison);
-  return [summary, "", ...comparison.otherNotes.map((note) => `* ${note}`)].join("\n");
+  return [summary, "", ...comparison.summaryNotes.map((note) => `* ${note}`)].join("\n");
 }

@@ -39,7 +39,7 @@ function listening() {
   return { terminal, said };
 }
 
-async function predicted(files: Record<string, Image>) {
+async function predicted(files: Record<string, Image>, by: Detector = detector) {
   const root = await makeTree(
     Object.entries(files).map(([name, image]) => [name, encodePng(image)]),
   );
@@ -48,7 +48,7 @@ async function predicted(files: Record<string, Image>) {
   const { samples } = await findImages([root], terminal);
   const failures: Failure[] = [];
   const pixels: Uint8Array[] = [];
-  const read = readableBatches(samples, detector, 2, failures, terminal, outside.onFrame);
+  const read = readableBatches(samples, by, 2, failures, terminal, outside.onFrame);
   for await (const batch of read) pixels.push(denormalise(batch.images));
   outside.warn(terminal);
   const shares = samples.map(({ path }) => outside.shareOf(path));
@@ -74,6 +74,14 @@ test("square images lose no more than the method means them to, and nothing is s
   expect(pixels[0]).toEqual(
     new Uint8Array(frame(namedImage("a", 500, 500, 3), framing).image.data),
   );
+});
+
+test("sides that are rounded cut a little more than a quarter of a square, and nothing is said", async () => {
+  const rounded = { images: { ...images, size: 32, shorter: 37 } } as Pick<Detector, "images">;
+  const files = { "a.png": namedImage("a", 160, 160, 3) };
+  const { said, shares } = await predicted(files, rounded as Detector);
+  expect(shares).toEqual([1 - 32 ** 2 / 37 ** 2]); // 25.2 %
+  expect(said).toEqual([]);
 });
 
 test("an image too narrow to be cut is a failure with its file, and the others go on", async () => {

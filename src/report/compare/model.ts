@@ -45,7 +45,9 @@ export interface Comparison {
   readonly warnings: readonly string[];
   /** How to read it. */
   readonly notes: readonly string[];
-  /** How to read tests and curves. */
+  /** How to read the summary: what differs between the methods, and what the costs are of. */
+  readonly summaryNotes: readonly string[];
+  /** How to read tests and curves, and `summaryNotes` among them. */
   readonly otherNotes: readonly string[];
   readonly runs: readonly Run[];
   /** The runs that are in the tables, in their order. */
@@ -91,6 +93,7 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
   const scored = tables.filter(({ metric }) => !metric.isLoss);
   const minus = baseline ? scored.map((table) => differenceTable(table, baseline.name)) : [];
   const common = columns.filter((c) => experiments.every(({ runs: own }) => own.has(c)));
+  const summaryNotes = [...methodDifferences(arranged), ...notesOnCost(used)];
   const facts = {
     statistic,
     metrics,
@@ -113,10 +116,10 @@ export function compareRuns(runs: readonly Run[], options: CompareOptions = {}):
     schedules: schedulePanels(arranged),
     warnings: [...new Set(warnings)],
     notes: notesOn(facts, used, experiments, common.length),
+    summaryNotes,
     otherNotes: [
       ...notesOnTests(facts),
-      ...methodDifferences(arranged),
-      ...notesOnCost(used),
+      ...summaryNotes,
       ...notesOnSchedules(undrawnScalars(arranged)),
     ],
     runs: used,

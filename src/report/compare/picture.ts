@@ -39,7 +39,9 @@ export function tablesScene(comparison: Comparison): Scene {
   const summary = showSummary(comparison);
   const above = summary ? [drawTable(summary, layoutOf([summary]))] : [];
   const all = stacked([...above, body], gap);
-  return framed(stacked([all, footer(comparison, Math.max(480, all.width))], gap));
+  return framed(
+    stacked([all, footer(comparison, Math.max(480, all.width), summary !== undefined)], gap),
+  );
 }
 
 /** Learning curves, then what methods and curricula told by epoch. Undefined without a curve. */
@@ -70,7 +72,11 @@ function paired(values: readonly Scene[], changes: readonly Scene[]): Scene[] {
   return values.flatMap((scene, i) => [scene, changes[i] ?? empty]);
 }
 
-function footer({ warnings, notes }: Comparison, width: number): Scene {
+function footer(
+  { warnings, notes, summaryNotes }: Comparison,
+  width: number,
+  hasSummary: boolean,
+): Scene {
   const shapes: Shape[] = [];
   let y = 0;
   const write = (text: string, colour: (typeof ink)["faint"] | (typeof ink)["wrong"]) => {
@@ -81,7 +87,7 @@ function footer({ warnings, notes }: Comparison, width: number): Scene {
     y += 2;
   };
   for (const warning of warnings) write(`warning: ${warning}`, ink.wrong);
-  for (const note of notes) write(note, ink.faint);
+  for (const note of [...notes, ...(hasSummary ? summaryNotes : [])]) write(note, ink.faint);
   return { width, height: y + 2, shapes };
 }
 

@@ -71,6 +71,7 @@ describe("the summary", () => {
     expect(comparisonHtml(comparison)).toContain(`${head}</button>`);
     const drawn = tablesScene(comparison).shapes.flatMap((s) => (s.kind === "text" ? s.text : []));
     expect(drawn).toEqual(expect.arrayContaining(["Summary", head, "900", "202"]));
+    expect(drawn.join(" ")).toMatch(/each method has its own epochs: .*; ms\/image: reading/);
     const json = comparisonJson(comparison) as { costs: readonly Record<string, unknown>[] };
     expect(json.costs[1]).toMatchObject({ msPerImage: 202, peakBytes: 800 * mib });
   });
