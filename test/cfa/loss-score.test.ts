@@ -26,15 +26,17 @@ const [n, d, h, w] = shape;
 const flat = (nested: readonly unknown[]) => (nested as number[][]).flat(9) as number[];
 const options = { neighbours: golden.K, negatives: golden.J, nu: golden.nu, alpha: golden.alpha };
 
-/** φ `[N, h, w, D]` and C `[N, D]`. */
-function inputs(): [phi: Tensor, bank: Tensor] {
-  const phi = device.tensor(toNhwc(flat(golden.phi), shape), [n, h, w, d]);
+/** φ `[N, h, w, D]`. */
+const goldenPhi = () => device.tensor(toNhwc(flat(golden.phi), shape), [n, h, w, d]);
+
+/** C `[N, D]`. */
+function goldenBank(): Tensor {
   const rows = golden.C.length;
   const columns = golden.C[0]!.length;
   const bank = Float32Array.from({ length: rows * columns }, (_, i) => {
     return golden.C[i % rows]![Math.floor(i / rows)]!;
   });
-  return [phi, device.tensor(bank, [columns, rows])];
+  return device.tensor(bank, [columns, rows]);
 }
 
 /** Beside them it says that the loss is 0 in evaluation. */
@@ -46,10 +48,10 @@ describe("the golden patches and centres", () => {
   for (const [name, want] of cases) {
     const r = Number(name.slice(2));
     test(`${name}: loss, its terms, gradients and squares`, async () => {
-      const phi = inputs()[0].keep().setRequiresGrad(true);
+      const phi = goldenPhi().keep().setRequiresGrad(true);
       const radius = device.full([1], r).keep().setRequiresGrad(true);
       const [squares, loss, near, far] = await device.read(() => {
-        const found = nearest(phi, inputs()[1], 6, { squared: true, by: "product" }).values;
+        const found = nearest(phi, goldenBank(), 6, { squared: true, by: "product" }).values;
         const { attraction, repulsion } = cfaTerms(found, radius, options);
         const total = cfaLoss(found, radius, options);
         backward(total);
@@ -65,8 +67,8 @@ describe("the golden patches and centres", () => {
     });
     test(`${name}: score`, async () => {
       const [score] = await device.read(() => {
-        const [phi, bank] = inputs();
-        return [softminScore(nearest(phi, bank, 3, { squared: true, by: "product" }).values)];
+        const found = nearest(goldenPhi(), goldenBank(), 3, { squared: true, by: "product" });
+        return [softminScore(found.values)];
       });
       closeTo(score!, flat(want.score), { rtol: 1e-5, atol: 0 });
     });
