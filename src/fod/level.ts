@@ -1,11 +1,19 @@
 /** One level: its network, the optimiser that moves it, and the reference that it correlates with. */
-import { backward, type Device, type Rng, type Tensor, withPrecision } from "../core/index.ts";
+import {
+  backward,
+  type Device,
+  formatBytes,
+  type Rng,
+  type Tensor,
+  withPrecision,
+} from "../core/index.ts";
+import { LoupeError } from "../error.ts";
 import { Adam, type GradScaler, hostTensor, type StateDict } from "../models/index.ts";
 import type { FodConfig } from "./config.ts";
 import type { Grid } from "./embedding.ts";
 import type { Branches } from "./encoder.ts";
 import { levelLoss } from "./losses.ts";
-import { LevelNetwork } from "./model.ts";
+import { LevelNetwork, type LevelShape } from "./model.ts";
 import { layerName, referenceTokens, transposed } from "./reference.ts";
 import { tokenScores } from "./score.ts";
 
@@ -52,6 +60,7 @@ export class Level {
     this.#layer = layerName(index);
     this.#config = config;
     const shape = { channels, width, heads, layers, grid, intra, inter };
+    requireRoom(device, index, shape);
     const network = new LevelNetwork({ device, rng: rng?.fork(this.prefix) }, shape);
     this.network = network;
     try {
@@ -119,4 +128,18 @@ export class Level {
     this.network.dispose();
     this.#reference?.dispose();
   }
+}
+
+/** Throws, before anything is made, where one tensor of a level would be more than the device can bind. */
+function requireRoom(device: Device, level: number, { channels, width, grid }: LevelShape): void {
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const cells = grid[0] * grid[1];
+  const [weights, tokens] = [4 * width * Math.max(4 * width, channels), 4 * cells * width];
+  const bytes = Math.max(weights, tokens);
+  if (bytes <= most) return;
+  const where = `level ${level} with width ${width} on ${grid[0]} × ${grid[1]} cells`;
+  const rule = `needs a tensor of ${formatBytes(bytes)}, this adapter binds at most ${formatBytes(most)}`;
+  const next = tokens > weights ? "lower imageSize" : "lower widths";
+  throw new LoupeError("memory", `fod: ${where} ${rule}; ${next}`);
 }

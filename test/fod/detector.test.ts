@@ -229,6 +229,14 @@ test("what fails at making one leaves nothing behind", async () => {
   expect(() => make({ inter: false }, { reference: new Map() })).toThrow(
     "fod: reference features have no effect without inter; leave them out",
   );
+  if (device.limits.maxStorageBufferBindingSize < 2 ** 30) {
+    expect(() => make({ widths: [16, 8192] })).toThrow(
+      /^fod: level 2 with width 8192 on 3 × 3 cells needs a tensor of 1.0 GiB, this adapter binds at most .*; lower widths$/,
+    );
+  }
+  expect(() => make({ imageSize: 8192, widths: [1024, 16] })).toThrow(
+    /^fod: level 1 with width 1024 on 1024 × 1024 cells needs a tensor of 4.0 GiB, .*; lower imageSize$/,
+  );
   const both = { frozen: new Map(), teacher: new Map() };
   expect(() => make({}, both)).toThrow(
     "fod: teacher and frozen both give the frozen network; leave one of them out",
