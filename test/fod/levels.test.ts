@@ -158,9 +158,9 @@ test("states that don't fit are refused and change nothing", async () => {
   expect(() => own.loadModelState(list)).toThrow(
     "FOD: it is a list of 1, but the config has 2 levels (1, 2); set levels to those that it was trained with",
   );
-  expect(() =>
-    own.loadTrainingState(new Map([["other", list.get("0.projection.bias")!]])),
-  ).toThrow();
+  expect(() => own.loadTrainingState(new Map([["other", list.get("0.projection.bias")!]]))).toThrow(
+    'FOD: names in its training state begin with level1., level2., but one is "other"',
+  );
   expect(await own.modelState()).toEqual(before);
   own.dispose();
 });
