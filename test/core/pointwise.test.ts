@@ -51,3 +51,15 @@ test("relu keeps what is not a number, so that diverging numbers are seen", asyn
   const [y] = await device.read(() => [core.relu(device.tensor(x, [6]))]);
   expect(y).toEqual(Float32Array.of(Number.NaN, 0, 0, 2, Number.POSITIVE_INFINITY, 0));
 });
+
+test("maximum, minimum and clamp keep NaN on either side", async () => {
+  const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+  const [most, least, cut] = await device.read(() => {
+    const a = device.tensor(Float32Array.of(nan, 1, nan, 2, -inf, inf), [6]);
+    const b = device.tensor(Float32Array.of(0, nan, nan, -3, 4, inf), [6]);
+    return [core.maximum(a, b), core.minimum(a, b), core.clamp(a, -1, 1)];
+  });
+  expect(most).toEqual(Float32Array.of(nan, nan, nan, 2, 4, inf));
+  expect(least).toEqual(Float32Array.of(nan, nan, nan, -3, -inf, inf));
+  expect(cut).toEqual(Float32Array.of(nan, 1, nan, 1, -1, 1));
+});

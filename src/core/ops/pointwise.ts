@@ -27,16 +27,16 @@ export const add: Binary = binary("add", "a + b", "g", "g");
 export const sub: Binary = binary("sub", "a - b", "g", "-g");
 export const mul: Binary = binary("mul", "a * b", "g * b", "g * a");
 export const div: Binary = binary("div", "a / b", "g / b", "-g * a / (b * b)");
-/** Ties share the gradient equally, as in PyTorch. */
+/** Ties share the gradient equally and NaN stays NaN, as in PyTorch; WGSL's max and min may drop it. */
 export const maximum: Binary = binary(
   "maximum",
-  "max(a, b)",
+  "select(b, select(a, b, a < b), b == b)",
   "g * select(select(T(0), T(0.5), a == b), T(1), a > b)",
   "g * select(select(T(0), T(0.5), a == b), T(1), a < b)",
 );
 export const minimum: Binary = binary(
   "minimum",
-  "min(a, b)",
+  "select(b, select(a, b, a > b), b == b)",
   "g * select(select(T(0), T(0.5), a == b), T(1), a < b)",
   "g * select(select(T(0), T(0.5), a == b), T(1), a > b)",
 );
@@ -99,7 +99,7 @@ export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
   return map("softplus", row, { x }, { beta, threshold });
 }
 
-/** x limited to [min, max]; the gradient is zero outside. */
+/** x limited to [min, max]; the gradient is zero outside. NaN stays NaN. */
 export function clamp(
   x: Tensor,
   min = Number.NEGATIVE_INFINITY,
@@ -110,7 +110,7 @@ export function clamp(
   }
   const inside = "x >= T(p.lo) && x <= T(p.hi)".replace("&&", "&");
   const row = {
-    f: "min(max(x, T(p.lo)), T(p.hi))",
+    f: "select(x, min(max(x, T(p.lo)), T(p.hi)), x == x)",
     d: { x: `select(T(0), g, (${inside.replace(" & ", ") & (")}))` },
   };
   return map("clamp", row, { x }, { lo: min, hi: max });
