@@ -40,7 +40,7 @@ const settings = z.strictObject({
   weights,
   input: flag(
     text(),
-    "an image, resized and normalised as the methods do; or a .safetensors file with a tensor [N, 3, H, W], taken as it is",
+    "an image, stretched and normalised as cdo does; or a .safetensors file with a tensor [N, 3, H, W], taken as it is",
     { value: "file" },
   ),
   tensor: flag(text(), "name of the tensor in the input; default: the only one, or `input`", {

@@ -175,5 +175,27 @@ export async function openDetector(
   const { seed } = record;
   const chosen = precisionOfRun(precision, record.config, device, terminal);
   const config = { ...record.config, precision: chosen };
-  return findMethod(record.method).create({ device, config, frozen, model, seed });
+  const method = findMethod(record.method);
+  return withRunNamed(run, () => method.create({ device, config, frozen, model, seed }));
+}
+
+/** What does not fit in the files of a run is told with the run that it is in. */
+export function withRunNamed<T>(run: RunFolder, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof LoupeError)) throw error;
+    const { code, message } = error;
+    if (code === "config") {
+      throw new LoupeError(code, `${run.file("run.json")}: ${message}`, { cause: error });
+    }
+    if (code !== "checkpoint") throw error;
+    const model = run.file("model.safetensors");
+    const text = message.replace(
+      /loupe weights show the state of the model /,
+      `loupe weights show ${model} `,
+    );
+    const next = "its files do not belong together; put back copies of them, or train anew";
+    throw new LoupeError(code, `${run.path}: ${text}; ${next}`, { cause: error });
+  }
 }

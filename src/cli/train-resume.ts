@@ -11,6 +11,7 @@ import { requireSamePrecision } from "./precision.ts";
 import type { Work } from "./predicting.ts";
 import { RunLog } from "./run-log.ts";
 import { collectSaid } from "./said.ts";
+import { withRunNamed } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 import { planThreshold } from "./threshold-plan.ts";
 import {
@@ -70,7 +71,9 @@ export async function resumeRun(
   requireSamePrecision(place.path, config, device);
   const inputs = checkpoint ? undefined : await inputsOf(record, method, config); // they are in the model
   const saved = { frozen: await run.loadFrozen(), model: checkpoint?.model, inputs };
-  using detector = disposable(method.create({ device, config, seed, ...saved }));
+  using detector = disposable(
+    withRunNamed(run, () => method.create({ device, config, seed, ...saved })),
+  );
   if (checkpoint) detector.loadTrainingState(checkpoint.training);
   const { epoch, step } = checkpoint?.progress ?? { epoch: 0, step: 0 };
   await run.goOn(checkpoint, (event) => repeated.has(event.event));

@@ -152,7 +152,8 @@ const labels: Readonly<Record<keyof ReferenceOrigin, string>> = {
   fit: "fit",
 };
 
-const shown = (value: string | number) => JSON.stringify(value).slice(0, 100);
+const shown = (value: string | number) =>
+  Number.isNaN(value) ? '"unknown"' : JSON.stringify(value).slice(0, 100);
 
 function read(file: string, bytes: Uint8Array) {
   try {

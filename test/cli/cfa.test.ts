@@ -2,7 +2,7 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { readSafetensors } from "../../src/models/index.ts";
+import { readSafetensors, writeSafetensors } from "../../src/models/index.ts";
 import { type Finished, folder, loupe, prepareLoupe, smallData } from "./loupe.ts";
 
 prepareLoupe();
@@ -104,6 +104,30 @@ test.each([
   expect(run.code).toBe(2);
   expect(existsSync(join(folder, "refused"))).toBe(false);
 });
+
+test("files of another run in a run's folder are refused with the folder, and so is a changed setting", async () => {
+  const image = join(data, "washer/test/chip/000.png");
+  const copy = (name: string) => {
+    rmSync(join(folder, name), { recursive: true, force: true });
+    cpSync(join(folder, "first"), join(folder, name), { recursive: true });
+    return join(folder, name);
+  };
+  const { tensors } = readSafetensors(bytes("first/model.safetensors"));
+  const other = new Map([...tensors].filter(([name]) => name !== "C"));
+  writeFileSync(join(copy("mixed"), "model.safetensors"), writeSafetensors(other));
+  const mixed = await loupe("predict", "mixed", image, "--no-images");
+  expect(mixed.stderr).toMatch(
+    /error: mixed: the state of the model: does not fit cfa\n.*missing: C/,
+  );
+  expect(mixed.stderr).toMatch(/loupe weights show mixed.model\.safetensors lists/);
+  expect(mixed.code).toBe(5);
+  const record = json("first/run.json");
+  const config = { ...record.config, gammaC: 999 };
+  writeFileSync(join(copy("changed"), "run.json"), JSON.stringify({ ...record, config }));
+  const changed = await loupe("test", "changed", "--no-images");
+  expect(changed.stderr).toMatch(/error: changed.run\.json: cfa: gammaC is 999/);
+  expect(changed.code).toBe(2);
+}, 60_000);
 
 test("one image is enough to train on", async () => {
   const one = await smallData("one");

@@ -149,4 +149,5 @@ test("files that hold no reference features are refused", () => {
   const other = new TextEncoder().encode("{}      ");
   const empty = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0, ...other]);
   expect(read(empty)).toThrow('of class "unknown" instead of "bottle"');
+  expect(read(empty)).toThrow('of image size "unknown" instead of ');
 });
