@@ -206,10 +206,11 @@ function incomparable(arranged: Arranged): string[] {
   return arranged.experiments.length > 1 ? [...differences(arranged), ...lonely] : [];
 }
 
+/** Losses of different methods have nothing in common, so they are left out unless asked for. */
 function chooseMetrics(wanted: readonly string[] | undefined, runs: readonly Run[]): Metric[] {
-  const chosen = new Map(
-    (wanted ?? defaultMetrics).map((name) => [metricOf(name).key, metricOf(name)]),
-  );
+  const isMixed = new Set(runs.map(({ method }) => method)).size > 1;
+  const usual = defaultMetrics.filter((name) => !(isMixed && metricOf(name).isLoss));
+  const chosen = new Map((wanted ?? usual).map((name) => [metricOf(name).key, metricOf(name)]));
   const there = [...chosen.values()].filter((metric) =>
     runs.some((run) => seriesOf(metric, run).length > 0),
   );

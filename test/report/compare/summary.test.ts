@@ -147,6 +147,15 @@ describe("methods side by side", () => {
     );
   });
 
+  test("their losses have nothing in common, and are shown when asked for", () => {
+    const learnt = three.map((one) => ({ ...one, losses: [{ epoch: 1, value: 2 }] }));
+    const shown = (runs: readonly Run[], metrics?: string[]) =>
+      compareRuns(runs, metrics && { metrics }).metrics.map(({ key }) => key);
+    expect(shown(learnt)).not.toContain("loss");
+    expect(shown(learnt, ["loss"])).toEqual(["loss"]);
+    expect(shown(learnt.slice(0, 1))).toContain("loss");
+  });
+
   test("within a method they must be the same", () => {
     const config = { imageSize: 7, epochs: 100, batchSize: 4 };
     const odd = { ...measured({ method: "cdo", epochs: 100, pixelAp: 0.5 }), name: "odd" };
