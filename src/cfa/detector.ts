@@ -5,7 +5,6 @@
 import {
   copyElements,
   type Device,
-  gaussianBlur,
   interpolate,
   mean,
   noGrad,
@@ -24,6 +23,7 @@ import {
   type DetectorOptions,
   FrozenNetwork,
   type StepPosition,
+  smoothed,
   type TrainingImages,
   type TrainingMemory,
   type TrainingSet,
@@ -223,14 +223,7 @@ export class Cfa implements Detector {
   }
 
   smooth(maps: Tensor): Tensor {
-    const { sigma } = this.#config;
-    return noGrad(() =>
-      this.device.scope(() => {
-        const images = reshape(maps, [...maps.shape, 1]);
-        const blurred = sigma > 0 ? gaussianBlur(images, sigma) : images;
-        return reshape(blurred, maps.shape);
-      }),
-    );
+    return noGrad(() => this.device.scope(() => smoothed(maps, this.#config.sigma)));
   }
 
   #require(what: string, { shape }: Tensor): void {

@@ -13,6 +13,7 @@ export {
 export { type Prediction, predictBatches } from "./predict.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-record.ts";
+export { smoothed } from "./smoothed.ts";
 export { jsonOf, jsonTensor, loadPart, prefixed, split } from "./state-parts.ts";
 export {
   chooseThresholds,

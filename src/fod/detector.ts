@@ -22,6 +22,7 @@ import {
   type DetectorOptions,
   FrozenNetwork,
   type StepPosition,
+  smoothed,
   type TrainingImages,
   type TrainingMemory,
   type TrainingSet,
@@ -34,7 +35,6 @@ import { EpochMeans } from "./epoch-means.ts";
 import { inputsOf } from "./inputs.ts";
 import { Levels } from "./levels.ts";
 import { streamReference } from "./reference.ts";
-import { smoothed } from "./score.ts";
 import { tokensOf } from "./tokens.ts";
 
 /** Names of the frozen network's weights begin so in a run's files. */

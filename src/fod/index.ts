@@ -16,5 +16,5 @@ export {
   streamReference,
   writeReference,
 } from "./reference.ts";
-export { scoredBranches, scoreMap, smoothed, tokenScores } from "./score.ts";
+export { scoredBranches, scoreMap, tokenScores } from "./score.ts";
 export { tokensOf } from "./tokens.ts";

@@ -7,7 +7,6 @@
 import {
   add,
   cosineSimilarity,
-  gaussianBlur,
   interpolate,
   max,
   mean,
@@ -69,10 +68,4 @@ export function scoreMap(
     1 / maps.length,
   );
   return reshape(joined, joined.shape.slice(0, 3));
-}
-
-/** Maps `[N, H, W]` blurred. */
-export function smoothed(maps: Tensor, sigma: number): Tensor {
-  const blurred = gaussianBlur(reshape(maps, [...maps.shape, 1]), sigma);
-  return reshape(blurred, maps.shape);
 }

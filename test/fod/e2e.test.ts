@@ -14,10 +14,10 @@ import {
 } from "../../src/core/index.ts";
 import type { Batch } from "../../src/data/index.ts";
 import { normalise } from "../../src/data/index.ts";
+import { smoothed } from "../../src/detector/index.ts";
 import { fodConfig, streamReference, tokensOf } from "../../src/fod/index.ts";
 import { Levels } from "../../src/fod/levels.ts";
 import { toldNames } from "../../src/fod/losses.ts";
-import { smoothed } from "../../src/fod/score.ts";
 import { evaluate } from "../../src/metrics/index.ts";
 import type { StateDict } from "../../src/models/index.ts";
 import { closeTo } from "../core/close.ts";
